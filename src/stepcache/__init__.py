@@ -1,0 +1,1 @@
+"""The execution cache for Kubeflow Pipelines: one row per key, one live execution per key."""

@@ -1,0 +1,1 @@
+"""Where outputs are kept: content-addressed. Callers depend on the contract, never on a back end."""

@@ -1,0 +1,48 @@
+"""What every artifact store promises. All methods block; an event loop calls the slow ones in a thread.
+
+Any method may raise ``ArtifactStoreUnavailableError``: the store cannot be read or written (no marker file, an
+I/O error, no permission, no space). That is never reported as a missing artifact (protocol.md, Operations).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from stepcache.artifacts.artifact import Artifact, Verdict
+
+
+class ArtifactStore(Protocol):
+    """Content-addressed files and directories, read-only once stored; identical content is kept once."""
+
+    @property
+    def location(self) -> str:
+        """The URI that names this store to every process that uses it."""
+
+    def scratch(self) -> Path:
+        """A new empty directory on the same file system, so that ``ingest`` can move out of it by rename."""
+
+    def ingest(self, path: Path) -> Artifact:
+        """Move the file or directory at ``path`` into the store and make it read-only.
+
+        By rename where possible, else by copy and removal. On return the bytes are durable against the death of
+        any process, under their digest. Raises ``InputError`` for what cannot be stored: a path that does not
+        exist, a socket or device, a symbolic link that leads out of the directory or nowhere.
+        """
+
+    def ingest_bytes(self, data: bytes) -> Artifact:
+        """Store ``data`` as a file."""
+
+    def path(self, artifact: Artifact) -> Path:
+        """Where a stored artifact can be read. Not checked: ``verify`` first."""
+
+    def proven(self, artifact: Artifact) -> bool:
+        """Whether the artifact is intact by a look at inode, size, mtime and ctime alone: they are unchanged since
+        its bytes were last known to be right. False means "not known"; never hashes, always quick.
+        """
+
+    def verify(self, artifact: Artifact) -> Verdict:
+        """Whether the bytes are there and are the bytes that were stored; hashes when that is not ``proven``."""
+
+    def remove(self, artifact: Artifact) -> bool:
+        """Delete a stored artifact; False if there was none."""

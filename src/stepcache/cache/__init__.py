@@ -1,0 +1,1 @@
+"""The two promises: one entry per key, one live execution per key. Knows stores by contract only."""

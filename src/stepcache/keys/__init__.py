@@ -1,0 +1,1 @@
+"""What makes two executions the same. Pure: no I/O, no clock, nothing else of ours."""

@@ -1,0 +1,1 @@
+"""A compiled KFP pipeline and its run."""
