@@ -1,0 +1,264 @@
+"""From the JSON form of KFP's messages (camelCase, defaults absent) to the objects of ``model``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from stepcache.errors import InputError
+from stepcache.pipelines.model import (
+    ABSENT,
+    ArtifactSpec,
+    Component,
+    ComponentInput,
+    Constant,
+    Container,
+    Dag,
+    FinalStatus,
+    InputParameter,
+    Iterator,
+    JsonValue,
+    OtherExecutor,
+    ParameterSource,
+    ParameterType,
+    Pipeline,
+    RetryPolicy,
+    Task,
+    TaskOutput,
+)
+
+Document = Mapping[str, Any]
+
+ROOT = "root"
+
+
+def pipeline(spec: Document, deployment: Document, platforms: Document, *, source: str) -> Pipeline:
+    """The pipeline; raises InputError when a reference leads nowhere or tasks depend on one another in a circle."""
+    components = {name: _component(name, document) for name, document in spec.get("components", {}).items()}
+    executors = {name: _executor(document) for name, document in deployment.get("executors", {}).items()}
+    root = _component(ROOT, spec["root"])
+    result = Pipeline(spec["pipelineInfo"].get("name", ""), root, components, executors, platforms)
+    for component in (root, *components.values()):
+        _check_references(component, result, source)
+    return result
+
+
+def plain(value: JsonValue) -> JsonValue:
+    """A protobuf Value as JSON: its numbers are doubles, and whole ones print without a fraction, as in Go."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+        return int(value)
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    return value
+
+
+def _component(name: str, document: Document) -> Component:
+    inputs, outputs = document.get("inputDefinitions", {}), document.get("outputDefinitions", {})
+    body: Dag | str = _dag(document["dag"]) if "dag" in document else document.get("executorLabel", "")
+    return Component(
+        name=name,
+        inputs={key: _input_parameter(value) for key, value in inputs.get("parameters", {}).items()},
+        input_artifacts={key: _artifact_spec(value) for key, value in inputs.get("artifacts", {}).items()},
+        outputs={key: _parameter_type(value) for key, value in outputs.get("parameters", {}).items()},
+        output_artifacts={key: _artifact_spec(value) for key, value in outputs.get("artifacts", {}).items()},
+        body=body,
+    )
+
+
+_DEPRECATED_TYPES = {
+    "INT": ParameterType.NUMBER_INTEGER,
+    "DOUBLE": ParameterType.NUMBER_DOUBLE,
+    "STRING": ParameterType.STRING,
+}
+
+
+def _parameter_type(document: Document) -> ParameterType:
+    if "type" in document and "parameterType" not in document:  # the field that SDKs before 2.0 wrote
+        return _DEPRECATED_TYPES.get(document["type"], ParameterType.UNSPECIFIED)
+    return ParameterType(document.get("parameterType", ParameterType.UNSPECIFIED))
+
+
+def _input_parameter(document: Document) -> InputParameter:
+    return InputParameter(
+        type=_parameter_type(document),
+        default=plain(document["defaultValue"]) if "defaultValue" in document else ABSENT,
+        optional=document.get("isOptional", False),
+        literals=tuple(plain(value) for value in document.get("literals", ())),
+    )
+
+
+def _artifact_spec(document: Document) -> ArtifactSpec:
+    return ArtifactSpec(
+        schema=document.get("artifactType", {}),
+        metadata=plain(document.get("metadata", {})),
+        is_list=document.get("isArtifactList", False),
+        optional=document.get("isOptional", False),
+    )
+
+
+def _dag(document: Document) -> Dag:
+    outputs = document.get("outputs", {})
+    return Dag(
+        tasks={name: _task(name, task) for name, task in document.get("tasks", {}).items()},
+        parameters={name: _parameter_selectors(value) for name, value in outputs.get("parameters", {}).items()},
+        artifacts={
+            name: tuple(
+                TaskOutput(selector["producerSubtask"], selector["outputArtifactKey"])
+                for selector in value.get("artifactSelectors", ())
+            )
+            for name, value in outputs.get("artifacts", {}).items()
+        },
+    )
+
+
+def _parameter_selectors(document: Document) -> tuple[TaskOutput, ...]:
+    if "valueFromParameter" in document:
+        selectors = [document["valueFromParameter"]]
+    else:
+        selectors = document.get("valueFromOneof", {}).get("parameterSelectors", [])
+    return tuple(TaskOutput(item["producerSubtask"], item["outputParameterKey"]) for item in selectors)
+
+
+def _task(name: str, document: Document) -> Task:
+    inputs = document.get("inputs", {})
+    parameters = {key: _parameter_source(value) for key, value in inputs.get("parameters", {}).items()}
+    artifacts = {key: _artifact_source(value) for key, value in inputs.get("artifacts", {}).items()}
+    caching = document.get("cachingOptions", {})
+    trigger = document.get("triggerPolicy", {})
+    return Task(
+        name=name,
+        display_name=document.get("taskInfo", {}).get("name", name),
+        component=document.get("componentRef", {}).get("name", ""),
+        parameters=parameters,
+        artifacts=artifacts,
+        dependencies=tuple(dict.fromkeys(_producers(document, parameters.values(), artifacts.values()))),
+        cached=caching.get("enableCache", False),
+        cache_key=caching.get("cacheKey", ""),
+        condition=trigger.get("condition", ""),
+        run_after_failure=trigger.get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED",
+        iterator=_iterator(document),
+        retry=_retry(document.get("retryPolicy", {})),
+    )
+
+
+def _producers(
+    document: Document,
+    parameters: Iterable[ParameterSource],
+    artifacts: Iterable[TaskOutput | ComponentInput],
+) -> Iterable[str]:
+    yield from document.get("dependentTasks", ())
+    for source in parameters:
+        if isinstance(source.origin, (TaskOutput, FinalStatus)):
+            yield source.origin.task
+    for origin in artifacts:
+        if isinstance(origin, TaskOutput):
+            yield origin.task
+
+
+def _parameter_source(document: Document) -> ParameterSource:
+    selector = document.get("parameterExpressionSelector", "")
+    if "taskOutputParameter" in document:
+        output = document["taskOutputParameter"]
+        return ParameterSource(TaskOutput(output["producerTask"], output["outputParameterKey"]), selector)
+    if "componentInputParameter" in document:
+        return ParameterSource(ComponentInput(document["componentInputParameter"]), selector)
+    if "taskFinalStatus" in document:
+        return ParameterSource(FinalStatus(document["taskFinalStatus"]["producerTask"]), selector)
+    value = document.get("runtimeValue", {})
+    if "constantValue" in value:  # the field that SDKs before 2.0 wrote: {"intValue": …}, {"stringValue": …}, …
+        constant = next(iter(value["constantValue"].values()), None)
+        return ParameterSource(Constant(plain(constant)), selector)
+    return ParameterSource(Constant(plain(value.get("constant"))), selector)
+
+
+def _artifact_source(document: Document) -> TaskOutput | ComponentInput:
+    if "taskOutputArtifact" in document:
+        output = document["taskOutputArtifact"]
+        return TaskOutput(output["producerTask"], output["outputArtifactKey"])
+    return ComponentInput(document.get("componentInputArtifact", ""))
+
+
+def _iterator(document: Document) -> Iterator | None:
+    parallelism = document.get("iteratorPolicy", {}).get("parallelismLimit", 0)
+    if "parameterIterator" in document:
+        iterator = document["parameterIterator"]
+        items = iterator.get("items", {})
+        return Iterator(
+            item_input=iterator.get("itemInput", ""),
+            over_artifacts=False,
+            raw=items.get("raw"),
+            input_name=items.get("inputParameter", ""),
+            parallelism=parallelism,
+        )
+    if "artifactIterator" in document:
+        iterator = document["artifactIterator"]
+        name = iterator.get("items", {}).get("inputArtifact", "")
+        return Iterator(
+            iterator.get("itemInput", ""), over_artifacts=True, raw=None, input_name=name, parallelism=parallelism
+        )
+    return None
+
+
+def _retry(document: Document) -> RetryPolicy:
+    return RetryPolicy(
+        max_retries=document.get("maxRetryCount", 0),
+        backoff=_seconds(document.get("backoffDuration", "0s")),
+        backoff_factor=document.get("backoffFactor", 0.0),
+        backoff_max=_seconds(document.get("backoffMaxDuration", "0s")),
+    )
+
+
+def _seconds(duration: str) -> float:
+    """Seconds of a protobuf Duration in its JSON form, such as ``3.5s``."""
+    return float(duration.removesuffix("s"))
+
+
+def _executor(document: Document) -> Container | OtherExecutor:
+    if "container" in document:
+        container = document["container"]
+        return Container(
+            image=container.get("image", ""),
+            command=tuple(container.get("command", ())),
+            args=tuple(container.get("args", ())),
+            environment={item["name"]: item.get("value", "") for item in container.get("env", ())},
+        )
+    kind = next(iter(document), "")
+    return OtherExecutor(kind, document.get(kind, {}))
+
+
+def _check_references(component: Component, whole: Pipeline, source: str) -> None:
+    body = component.body
+    if isinstance(body, str):
+        if body not in whole.executors:
+            raise InputError(
+                f"{source}: component '{component.name}' names the executor '{body}', which is not there"
+            )
+        return
+    for task in body.tasks.values():
+        place = f"{source}: task '{task.name}' of component '{component.name}'"
+        if task.component not in whole.components:
+            raise InputError(f"{place} names the component '{task.component}', which is not there")
+        for dependency in task.dependencies:
+            if dependency not in body.tasks:
+                raise InputError(f"{place} depends on the task '{dependency}', which is not there")
+    for outputs in (body.parameters, body.artifacts):
+        for name, origins in outputs.items():
+            for origin in origins:
+                if origin.task not in body.tasks:
+                    raise InputError(
+                        f"{source}: output '{name}' of component '{component.name}' comes from the task "
+                        f"'{origin.task}', which is not there"
+                    )
+    _check_order(component.name, body, source)
+
+
+def _check_order(name: str, dag: Dag, source: str) -> None:
+    from graphlib import CycleError, TopologicalSorter
+
+    try:
+        TopologicalSorter({task.name: task.dependencies for task in dag.tasks.values()}).prepare()
+    except CycleError as error:
+        circle = " → ".join(error.args[1])
+        raise InputError(f"{source}: the tasks of component '{name}' depend on one another: {circle}") from error
