@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stepcache.errors import InputError
 from stepcache.pipelines.model import (
     ABSENT,
     ArtifactSpec,
@@ -32,15 +31,12 @@ Document = Mapping[str, Any]
 ROOT = "root"
 
 
-def pipeline(spec: Document, deployment: Document, platforms: Document, *, source: str) -> Pipeline:
-    """The pipeline; raises InputError when a reference leads nowhere or tasks depend on one another in a circle."""
+def pipeline(spec: Document, deployment: Document, platforms: Document) -> Pipeline:
+    """The pipeline; its references are not checked (see ``references``)."""
     components = {name: _component(name, document) for name, document in spec.get("components", {}).items()}
     executors = {name: _executor(document) for name, document in deployment.get("executors", {}).items()}
     root = _component(ROOT, spec["root"])
-    result = Pipeline(spec["pipelineInfo"].get("name", ""), root, components, executors, platforms)
-    for component in (root, *components.values()):
-        _check_references(component, result, source)
-    return result
+    return Pipeline(spec["pipelineInfo"].get("name", ""), root, components, executors, platforms)
 
 
 def plain(value: JsonValue) -> JsonValue:
@@ -226,39 +222,3 @@ def _executor(document: Document) -> Container | OtherExecutor:
         )
     kind = next(iter(document), "")
     return OtherExecutor(kind, document.get(kind, {}))
-
-
-def _check_references(component: Component, whole: Pipeline, source: str) -> None:
-    body = component.body
-    if isinstance(body, str):
-        if body not in whole.executors:
-            raise InputError(
-                f"{source}: component '{component.name}' names the executor '{body}', which is not there"
-            )
-        return
-    for task in body.tasks.values():
-        place = f"{source}: task '{task.name}' of component '{component.name}'"
-        if task.component not in whole.components:
-            raise InputError(f"{place} names the component '{task.component}', which is not there")
-        for dependency in task.dependencies:
-            if dependency not in body.tasks:
-                raise InputError(f"{place} depends on the task '{dependency}', which is not there")
-    for outputs in (body.parameters, body.artifacts):
-        for name, origins in outputs.items():
-            for origin in origins:
-                if origin.task not in body.tasks:
-                    raise InputError(
-                        f"{source}: output '{name}' of component '{component.name}' comes from the task "
-                        f"'{origin.task}', which is not there"
-                    )
-    _check_order(component.name, body, source)
-
-
-def _check_order(name: str, dag: Dag, source: str) -> None:
-    from graphlib import CycleError, TopologicalSorter
-
-    try:
-        TopologicalSorter({task.name: task.dependencies for task in dag.tasks.values()}).prepare()
-    except CycleError as error:
-        circle = " → ".join(error.args[1])
-        raise InputError(f"{source}: the tasks of component '{name}' depend on one another: {circle}") from error

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stepcache.errors import InputError
-from stepcache.pipelines import conversion, messages
+from stepcache.pipelines import conversion, messages, references
 from stepcache.pipelines.model import Pipeline
 
 _REMEDY = "compile the pipeline with the KFP SDK: kfp.compiler.Compiler().compile(pipeline, 'pipeline.yaml')"
@@ -42,7 +42,9 @@ def parse(data: bytes, *, source: str) -> Pipeline:
             platforms = messages.to_document(messages.parse("PlatformSpec", platforms))
     except ValueError as error:
         raise InputError(f"{source} is no valid compiled pipeline: {error}", remedy=_REMEDY) from error
-    return conversion.pipeline(document, deployment, platforms, source=source)
+    pipeline = conversion.pipeline(document, deployment, platforms)
+    references.check(pipeline, source)
+    return pipeline
 
 
 def _documents(data: bytes, source: str) -> list[Any]:
