@@ -12,7 +12,7 @@ from stepcache.pipelines.model import JsonValue
 
 @dataclass(frozen=True, slots=True)
 class ArtifactValue:
-    """An artifact as tasks pass it on. ``content`` is None when its step wrote nothing at its path (metrics, say)."""
+    """An artifact as tasks pass it on. ``content`` is None when its step wrote nothing at its path (metrics)."""
 
     name: str
     schema: Mapping[str, str]

@@ -1,0 +1,32 @@
+"""Which run a task belongs to, as the placeholders of KFP tell it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """Facts that are the same for every task of a run."""
+
+    run_id: str
+    pipeline: str
+    created_at: float
+    """Seconds since the epoch."""
+    root: str
+    """Where outputs are kept: the location of the artifact store."""
+
+    def placeholders(self, task: str, task_id: str) -> dict[str, str]:
+        """What ``{{$.name}}`` stands for in a task (``backend/src/v2/driver/resolve.go`` of kubeflow/pipelines)."""
+        created = datetime.fromtimestamp(self.created_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return {
+            "pipeline_job_name": f"{self.pipeline}-{self.run_id}",
+            "pipeline_job_resource_name": f"{self.pipeline}-{self.run_id}",
+            "pipeline_job_uuid": self.run_id,
+            "pipeline_job_create_time_utc": created,
+            "pipeline_job_schedule_time_utc": created,
+            "pipeline_task_name": task,
+            "pipeline_task_uuid": task_id,
+            "pipeline_root": self.root,
+        }

@@ -1,0 +1,81 @@
+"""One task of a run as it stands now: what listeners show and the store keeps."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+
+from stepcache.pipelines.values import Values
+from stepcache.stores.runs import TaskRow
+
+
+class State(StrEnum):
+    """Of a run or a task, as KFP names them (``RuntimeState`` in ``backend/api/v2beta1/run.proto``)."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    SKIPPED = "SKIPPED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+
+
+class CacheResult(StrEnum):
+    """What the cache did for a task."""
+
+    HIT = "hit"
+    """Reused."""
+    SHARED = "shared"
+    """Waited for someone else's execution and took its outputs."""
+    MISS = "miss"
+    """Executed."""
+    OFF = "off"
+    """Executed, with caching off."""
+    NONE = "none"
+    """Never reached the cache: skipped, a DAG, or a task before it failed."""
+
+
+@dataclass(slots=True)
+class TaskRecord:
+    """A task of a run. Times are seconds since the epoch; 0 where the moment has not come."""
+
+    name: str
+    """The full path, loop index included."""
+    position: int
+    component: str
+    state: State = State.PENDING
+    result: CacheResult = CacheResult.NONE
+    reason: str = ""
+    key: str = ""
+    started_at: float = 0.0
+    finished_at: float = 0.0
+    log: str = ""
+    """Where the log is, relative to the home."""
+    error: str = ""
+    waiting_for: str = ""
+    """Who runs it, while this task waits for someone else's execution."""
+    outputs: Values | None = None
+
+    @property
+    def duration(self) -> float:
+        """Seconds from start to end; 0 for a task that did not do both."""
+        return max(0.0, self.finished_at - self.started_at) if self.started_at and self.finished_at else 0.0
+
+    def row(self, run_id: str) -> TaskRow:
+        """The record as the store keeps it."""
+        return TaskRow(
+            run_id=run_id,
+            name=self.name,
+            position=self.position,
+            state=self.state,
+            component=self.component,
+            result=self.result,
+            reason=self.reason,
+            key=self.key,
+            started_at=self.started_at,
+            finished_at=self.finished_at,
+            log=self.log,
+            error=self.error,
+            outputs="{}" if self.outputs is None else json.dumps(self.outputs.to_document()),
+        )
