@@ -7,6 +7,7 @@ Task records may lag behind by one batch; whoever sweeps up after a dead engine 
 from __future__ import annotations
 
 import asyncio
+from typing import Self
 
 from stepcache.pipelines.task_record import TaskRecord
 from stepcache.stores.runs import RunStore
@@ -41,7 +42,7 @@ class Recorder:
                 self._changed = batch | self._changed
                 raise
 
-    async def __aenter__(self) -> Recorder:
+    async def __aenter__(self) -> Self:
         self._writer = asyncio.create_task(self._write_batches())
         return self
 

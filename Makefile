@@ -1,0 +1,29 @@
+# Two commands: 'make run' runs the example pipeline twice, 'make test' runs every test.
+# Both set up everything they need in .venv; see scripts/setup.
+
+STEPCACHE = .venv/bin/stepcache --home .stepcache
+
+.PHONY: run test lint bench clean
+
+run: .venv/ready
+	$(STEPCACHE) run examples/training/pipeline.yaml
+	$(STEPCACHE) run examples/training/pipeline.yaml
+
+test: .venv/ready
+	.venv/bin/pytest
+
+lint: .venv/ready
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: .venv/ready
+	.venv/bin/python benchmarks/lookup.py
+
+clean:
+	rm -rf .venv .tools .stepcache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+.venv/ready: pyproject.toml uv.lock scripts/setup
+	./scripts/setup
+	touch $@

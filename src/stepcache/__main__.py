@@ -1,0 +1,7 @@
+"""``python -m stepcache``."""
+
+import sys
+
+from stepcache.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,154 @@
+"""What a person sees while a run goes on: a live tree on a terminal, plain lines elsewhere.
+
+Everything goes to standard error; standard output is for the result.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from stepcache.pipelines.task_record import CacheResult, State, TaskRecord
+
+if TYPE_CHECKING:
+    from stepcache.pipelines.result import RunResult
+
+_TAIL_LINES = 20
+
+
+class Progress(Protocol):
+    """A listener that also tells how the run ended."""
+
+    def run_started(self, run_id: str, pipeline: str) -> None: ...  # noqa: D102 - see pipelines.listener
+    def task_changed(self, task: TaskRecord) -> None: ...  # noqa: D102 - see pipelines.listener
+    def warn(self, message: str) -> None: ...  # noqa: D102 - see pipelines.listener
+
+    def finished(self, result: RunResult) -> None:
+        """The run has ended by itself."""
+
+    def interrupted(self) -> None:
+        """The run was stopped from outside."""
+
+
+@contextmanager
+def shown(home: Path) -> Iterator[Progress]:
+    """Progress for the standard error there is; a live display ends with the block."""
+    if sys.stderr.isatty():
+        from stepcache.cli.tree import Tree
+
+        with Tree(home) as tree:
+            yield tree
+    else:
+        yield Lines(home)
+
+
+class Lines:
+    """One line for each change that a reader of a log file would want to know."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._told: dict[str, str] = {}
+        self._run_id = ""
+
+    def run_started(self, run_id: str, pipeline: str) -> None:
+        """Name the run."""
+        self._run_id = run_id
+        say(f"run {run_id} of pipeline {pipeline}")
+
+    def task_changed(self, task: TaskRecord) -> None:
+        """Tell the change if it reads differently from what was told last."""
+        line = describe(task)
+        if line and self._told.get(task.name) != line:
+            self._told[task.name] = line
+            say(f"{task.name}: {line}")
+
+    def warn(self, message: str) -> None:
+        """Tell it."""
+        say(f"warning: {message}")
+
+    def finished(self, result: RunResult) -> None:
+        """Tell how the run ended, and of each failed step the end of its log."""
+        say(summary(result))
+        tell_failures(result, self._home)
+
+    def interrupted(self) -> None:
+        """Tell how to go on."""
+        say(f"run {self._run_id} interrupted; run the same command again: what had finished is reused")
+
+
+def say(line: str) -> None:
+    """Print a line for people."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def describe(task: TaskRecord) -> str:
+    """How a task stands, in a few words; empty when there is nothing to tell yet."""
+    if task.waiting_for:
+        return f"waits for {task.waiting_for}"
+    if task.state is State.RUNNING and task.result is not CacheResult.NONE:
+        return f"runs ({_reason(task)})"
+    if task.state is State.SUCCEEDED:
+        return _success(task)
+    if task.state in (State.FAILED, State.SKIPPED):
+        return f"{task.state.lower()}: {task.error}"
+    return "canceled" if task.state is State.CANCELED else ""
+
+
+def _success(task: TaskRecord) -> str:
+    words = {
+        CacheResult.HIT: "reused",
+        CacheResult.SHARED: "shared with another run, which executed it",
+        CacheResult.NONE: "done",
+    }
+    return words.get(task.result, f"executed in {task.duration:.1f} s")
+
+
+def _reason(task: TaskRecord) -> str:
+    return task.reason.replace("_", " ")
+
+
+def summary(result: RunResult) -> str:
+    """One line: how it ended, and what the cache did."""
+    counts = {kind: sum(task.result is kind for task in result.tasks) for kind in CacheResult}
+    parts = [
+        f"{count} {word}"
+        for count, word in (
+            (counts[CacheResult.MISS] + counts[CacheResult.OFF], "executed"),
+            (counts[CacheResult.HIT], "reused"),
+            (counts[CacheResult.SHARED], "shared"),
+            (sum(task.state is State.SKIPPED for task in result.tasks), "skipped"),
+        )
+        if count or word in ("executed", "reused")
+    ]
+    return f"run {result.run_id} {result.state.lower()}: {', '.join(parts)}"
+
+
+def tell_failures(result: RunResult, home: Path) -> None:
+    """For each step that failed, the last lines of its log and where the whole log is."""
+    for task in result.tasks:
+        if task.state is State.FAILED and task.log:
+            log = home / task.log
+            say(f"\n{task.name} failed: {task.error}")
+            for line in _tail(log):
+                say(f"  | {line}")
+            say(f"  the whole log: {log}")
+
+
+def _tail(log: Path) -> list[str]:
+    try:
+        with log.open(encoding="utf-8", errors="replace") as lines:
+            return [line.rstrip("\n") for line in deque(lines, maxlen=_TAIL_LINES)]
+    except OSError as error:
+        return [f"(the log cannot be read: {error.strerror})"]
+
+
+def elapsed(task: TaskRecord) -> float:
+    """Seconds that a running task has taken so far, or that an ended one took."""
+    if task.state is State.RUNNING and task.started_at:
+        return time.time() - task.started_at
+    return task.duration

@@ -1,0 +1,118 @@
+"""``stepcache run``: execute a compiled pipeline."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stepcache.cli import places
+
+if TYPE_CHECKING:
+    from stepcache.artifacts.contract import ArtifactStore
+    from stepcache.pipelines.engine import Options
+    from stepcache.pipelines.model import JsonValue, Pipeline
+    from stepcache.pipelines.result import RunResult
+
+HELP = "execute a compiled pipeline; reuse what was already done"
+EPILOG = """example:
+  stepcache run pipeline.yaml -p epochs=3
+  stepcache run pipeline.yaml --json | jq .outputs
+
+exit codes:
+  0 succeeded, 1 the run failed, 2 bad input, 3 store unavailable, 130 interrupted"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``stepcache run``."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="a pipeline compiled by the KFP SDK 2.x")
+    parser.add_argument(
+        "-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help="set a parameter (repeatable)"
+    )
+    parser.add_argument(
+        "--max-parallel", type=_positive, metavar="N", help="how many steps run at once (default: one per core)"
+    )
+    parser.add_argument("--json", action="store_true", help="end with one JSON document on standard output")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Execute the pipeline; progress goes to standard error, and with it the reason of a failure."""
+    from stepcache.pipelines import arguments as pipeline_arguments
+    from stepcache.pipelines import loading
+    from stepcache.pipelines.engine import Options
+
+    pipeline = loading.load(arguments.file)
+    parameters = pipeline_arguments.resolve(pipeline.root, pipeline_arguments.split(arguments.parameter))
+    options = Options() if arguments.max_parallel is None else Options(max_parallel=arguments.max_parallel)
+    return asyncio.run(_run(arguments, pipeline, parameters, options))
+
+
+async def _run(
+    arguments: argparse.Namespace, pipeline: Pipeline, parameters: dict[str, JsonValue], options: Options
+) -> int:
+    from stepcache.cli import progress
+    from stepcache.pipelines.engine import Engine
+    from stepcache.pipelines.task_record import State
+
+    opened = places.of(arguments)
+    async with opened.cache() as cache:
+        engine = Engine(cache, opened.runs(cache), opened.home)
+        with progress.shown(opened.home) as listener, _interruptible():
+            try:
+                result = await engine.run(
+                    pipeline, parameters, source=str(arguments.file), options=options, listener=listener
+                )
+            except asyncio.CancelledError:
+                listener.interrupted()
+                return 130
+        listener.finished(result)
+        if arguments.json:
+            _print_document(result, cache.artifacts)
+    return 0 if result.state is State.SUCCEEDED else 1
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Cancel the calling task at the first Ctrl-C, TERM or hang-up; leave at once at the second.
+
+    Leaving at once is safe: the supervisor kills the steps, and the next run takes their claims over.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    asked = False
+
+    def interrupt() -> None:
+        nonlocal asked
+        if asked or task is None:
+            import os
+
+            os._exit(130)
+        asked = True
+        print("stopping: waiting for the steps to end; press Ctrl-C again to kill them", file=sys.stderr)
+        task.cancel()
+
+    for number in signals:
+        loop.add_signal_handler(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+def _print_document(result: RunResult, artifacts: ArtifactStore) -> None:
+    json.dump(result.to_document(artifacts), sys.stdout)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got '{text}'")
+    return int(text)

@@ -1,0 +1,169 @@
+"""Runs pipelines: the one place where the rooms meet."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stepcache.cache.cache import Cache
+from stepcache.cache.holder import Holder
+from stepcache.errors import StepcacheError
+from stepcache.executors.supervisor import Supervisor
+from stepcache.pipelines import unsupported
+from stepcache.pipelines.context import RunContext
+from stepcache.pipelines.dag_run import DagFailedError, DagRun
+from stepcache.pipelines.listener import Listener, Silence
+from stepcache.pipelines.model import Dag, JsonValue, Pipeline
+from stepcache.pipelines.recorder import Recorder
+from stepcache.pipelines.result import RunResult
+from stepcache.pipelines.session import Session
+from stepcache.pipelines.task_record import State
+from stepcache.pipelines.values import Values
+from stepcache.stores.runs import RunRow, RunStore
+
+_ENDED = (State.SUCCEEDED, State.FAILED, State.CANCELED)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run is executed; none of it enters a key."""
+
+    max_parallel: int = field(default_factory=lambda: os.cpu_count() or 1)
+    """How many steps run at the same time, at least 1."""
+    grace: float = 10.0
+    """Seconds that a step has to end by itself when it is stopped."""
+    namespace: str = "default"
+
+
+class Engine:
+    """Executes pipelines with a cache and a store of runs, below a home directory."""
+
+    def __init__(self, cache: Cache, runs: RunStore, home: Path) -> None:
+        self._cache = cache
+        self._runs = runs
+        self._home = home
+
+    async def run(
+        self,
+        pipeline: Pipeline,
+        parameters: Mapping[str, JsonValue],
+        *,
+        source: str,
+        options: Options,
+        listener: Listener | None = None,
+    ) -> RunResult:
+        """Execute ``pipeline`` once; ``parameters`` are typed and complete (see ``arguments.resolve``).
+
+        A failed task makes a FAILED result, no exception. Cancelling the call stops the steps, gives their claims
+        back, records the run as CANCELED, and raises CancelledError. Raises InputError, before anything is
+        executed, for a pipeline that asks for what this release does not run, and StoreUnavailableError when the
+        store or the artifact store cannot be used.
+        """
+        unsupported.check(pipeline, source)
+        await self.sweep()
+        run = RunRow(
+            run_id=str(uuid.uuid4()),
+            pipeline=pipeline.name,
+            state=State.RUNNING,
+            holder=Holder.this_process().format(),
+            created_at=time.time(),
+            namespace=options.namespace,
+            source=source,
+            parameters=json.dumps(dict(parameters)),
+        )
+        await self._runs.save_run(run)
+        listener = listener or Silence()
+        listener.run_started(run.run_id, pipeline.name)
+        return await self._execute(pipeline, Values(dict(parameters)), run, options, listener)
+
+    async def sweep(self) -> int:
+        """End the runs whose engine died, and say how many there were."""
+        dead = [run for run in await self._runs.runs(state=State.RUNNING) if Holder.parse(run.holder).is_gone()]
+        for run in dead:
+            await self._runs.finish_run(
+                run.run_id,
+                unless=_ENDED,
+                state=State.FAILED,
+                finished_at=time.time(),
+                error="the engine was killed; run it again: what had finished is reused",
+            )
+        return len(dead)
+
+    async def _execute(
+        self, pipeline: Pipeline, inputs: Values, run: RunRow, options: Options, listener: Listener
+    ) -> RunResult:
+        supervisor = await Supervisor.start()
+        recorder = Recorder(self._runs, run.run_id)
+        session = Session(
+            pipeline=pipeline,
+            context=RunContext(run.run_id, pipeline.name, run.created_at, self._cache.artifacts.location),
+            home=self._home,
+            cache=self._cache,
+            artifacts=self._cache.artifacts,
+            supervisor=supervisor,
+            recorder=recorder,
+            listener=listener,
+            slots=asyncio.Semaphore(options.max_parallel),
+            environment=os.environ,
+            grace=options.grace,
+            namespace=options.namespace,
+        )
+        state, error, outputs = State.FAILED, "", Values()
+        try:
+            async with recorder:
+                outputs = await _root(pipeline, inputs, session)
+            state = State.SUCCEEDED
+        except DagFailedError as failure:
+            error = str(failure)
+        except asyncio.CancelledError:
+            state, error = State.CANCELED, "interrupted; run it again: what had finished is reused"
+            raise
+        except BaseException as surprise:
+            error = str(surprise)
+            raise
+        finally:
+            await asyncio.shield(self._end(run, session, state, error, outputs))
+        return RunResult(run.run_id, state, tuple(session.records), outputs, error)
+
+    async def _end(self, run: RunRow, session: Session, state: State, error: str, outputs: Values) -> None:
+        """Leave nothing behind, however the run ended."""
+        await session.supervisor.close()
+        session.cancel_unfinished()
+        await session.recorder.flush()
+        await self._runs.finish_run(
+            run.run_id,
+            unless=_ENDED,
+            state=state,
+            finished_at=time.time(),
+            error=error,
+            outputs=json.dumps(outputs.to_document()),
+        )
+
+
+async def _root(pipeline: Pipeline, inputs: Values, session: Session) -> Values:
+    body = pipeline.root.body
+    if not isinstance(body, Dag):
+        raise StepcacheError("the root of the pipeline is no DAG")
+    try:
+        return await DagRun(body, inputs, "", session).outputs()
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that a group of concurrent tasks failed by: one that names its remedy, if any does."""
+    leaves: list[BaseException] = []
+    pending: list[BaseException] = [group]
+    while pending:
+        error = pending.pop()
+        if isinstance(error, BaseExceptionGroup):
+            pending.extend(error.exceptions)
+        else:
+            leaves.append(error)
+    return next((error for error in leaves if isinstance(error, StepcacheError)), leaves[-1])

@@ -1,0 +1,68 @@
+"""What one run works with: its cache, its processes, its places, and who watches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from stepcache.artifacts.contract import ArtifactStore
+from stepcache.cache.cache import Cache
+from stepcache.executors.supervisor import Supervisor
+from stepcache.pipelines.context import RunContext
+from stepcache.pipelines.listener import Listener
+from stepcache.pipelines.model import Pipeline
+from stepcache.pipelines.recorder import Recorder
+from stepcache.pipelines.task_record import State, TaskRecord
+
+
+@dataclass
+class Session:
+    """Shared by every task of a run, and by nothing else."""
+
+    pipeline: Pipeline
+    context: RunContext
+    home: Path
+    cache: Cache
+    artifacts: ArtifactStore
+    supervisor: Supervisor
+    recorder: Recorder
+    listener: Listener
+    slots: asyncio.Semaphore
+    """One for each step that may run at the same time."""
+    environment: Mapping[str, str]
+    """The engine's own environment, of which steps see an allow list."""
+    grace: float
+    """Seconds between TERM and KILL for a step that is stopped."""
+    namespace: str
+    records: list[TaskRecord] = field(default_factory=list)
+    failed: bool = False
+    """Whether a task has failed: none is started after that."""
+
+    @cached_property
+    def log_directory(self) -> Path:
+        """Where the logs of this run's steps are."""
+        directory = self.home / "runs" / self.context.run_id
+        directory.mkdir(parents=True, exist_ok=True)
+        return directory
+
+    def add(self, name: str, component: str) -> TaskRecord:
+        """A new record for the task of this name."""
+        record = TaskRecord(name, position=len(self.records), component=component)
+        self.records.append(record)
+        self.changed(record)
+        return record
+
+    def changed(self, record: TaskRecord) -> None:
+        """Tell whoever watches, and have the record written."""
+        self.recorder.changed(record)
+        self.listener.task_changed(record)
+
+    def cancel_unfinished(self) -> None:
+        """Mark what had not ended when the run was stopped."""
+        for record in self.records:
+            if record.state in (State.PENDING, State.RUNNING):
+                record.state = State.CANCELED
+                self.changed(record)

@@ -1,0 +1,142 @@
+"""One task with an executor: reused, waited for, or executed, and then published."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stepcache.cache.cache import Holding, Reused
+from stepcache.cache.output import Output
+from stepcache.cache.reason import Reason
+from stepcache.cache.ticket import Ticket
+from stepcache.errors import ExecutionFailedError
+from stepcache.pipelines import step as steps
+from stepcache.pipelines.model import Task
+from stepcache.pipelines.session import Session
+from stepcache.pipelines.step import Step, StepFailedError, StepStoppedError
+from stepcache.pipelines.task_key import TaskKey
+from stepcache.pipelines.task_record import CacheResult, State, TaskRecord
+from stepcache.pipelines.values import Values
+from stepcache.stores.claim import Busy, Lost
+from stepcache.stores.entry import ArtifactReference, Description, Record
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRun:
+    """A task on its way through the cache. ``key`` is None with caching off."""
+
+    task: Task
+    step: Step
+    key: TaskKey | None
+    record: TaskRecord
+    session: Session
+
+    async def outputs(self) -> Values:
+        """The outputs, from wherever they come. Raises StepFailedError when the task failed."""
+        if self.key is None:
+            async with self.session.slots:
+                self._executing(CacheResult.OFF, Reason.CACHING_OFF)
+                return await steps.perform(self.step, self.record, self.session, None)
+        self.record.key = self.key.digest
+        ticket = Ticket(self.key.digest)
+        reused = await self.session.cache.reuse(ticket)
+        return await self._claimed(ticket, self.key) if reused is None else self._take(reused)
+
+    async def _claimed(self, ticket: Ticket, key: TaskKey) -> Values:
+        cache = self.session.cache
+        while True:
+            async with self.session.slots:  # before the claim: whoever holds one executes at once
+                answer = await cache.attempt(ticket)
+                if isinstance(answer, Holding):
+                    try:
+                        return await self._execute(answer, key)
+                    except StepStoppedError:
+                        continue
+            if isinstance(answer, Reused):
+                return self._take(answer)
+            self._waiting(answer)
+            try:
+                await cache.wait(ticket, answer)
+            except ExecutionFailedError as error:
+                raise self._failed_elsewhere(error) from error
+
+    async def _execute(self, holding: Holding, key: TaskKey) -> Values:
+        self._executing(CacheResult.MISS, holding.reason)
+        began = time.monotonic()
+        try:
+            values = await steps.perform(self.step, self.record, self.session, holding)
+        except StepFailedError as error:
+            await holding.fail(json.dumps({"error": str(error), "log": self.record.log}))
+            raise
+        except BaseException:
+            await asyncio.shield(holding.release())
+            raise
+        answer = await holding.publish(self._entry(values, key, time.monotonic() - began))
+        if isinstance(answer, Lost):
+            self.session.listener.warn(f"{self.record.name}: invalidated while it ran, so its result is not kept")
+        return values
+
+    def _entry(self, values: Values, key: TaskKey, duration: float) -> Record:
+        contents = {
+            artifact.content: None
+            for artifacts in values.artifacts.values()
+            for artifact in artifacts
+            if artifact.content is not None
+        }
+        output = Output({**values.to_document(), "log": self.record.log}, tuple(contents))
+        return Record(
+            output=output.to_text(),
+            template=json.dumps(self._template(), sort_keys=True),
+            description=Description(
+                namespace=self.session.namespace,
+                pipeline=self.session.pipeline.name,
+                component=self.step.component.name,
+                task=self.record.name,
+                run_id=self.session.context.run_id,
+                duration=duration,
+                parts=key.parts(),
+            ),
+            artifacts=tuple(ArtifactReference(content.digest, content.size) for content in contents),
+        )
+
+    def _template(self) -> Mapping[str, Any]:
+        container = self.step.container
+        return {"image": container.image, "command": container.command, "args": container.args}
+
+    def _take(self, reused: Reused) -> Values:
+        document = reused.output.value
+        self.record.result = CacheResult.SHARED if reused.shared else CacheResult.HIT
+        self.record.reason = ""
+        self.record.log = document.get("log", "")
+        self.record.waiting_for = ""
+        return Values.from_document(document)
+
+    def _executing(self, result: CacheResult, reason: Reason) -> None:
+        self.record.state = State.RUNNING
+        self.record.result, self.record.reason = result, reason
+        self.record.waiting_for = ""
+        self.record.started_at = time.time()
+        self.session.changed(self.record)
+
+    def _waiting(self, busy: Busy) -> None:
+        self.record.waiting_for = f"{_who(busy.holder)}, since {busy.held_for:.0f} s"
+        self.session.changed(self.record)
+
+    def _failed_elsewhere(self, error: ExecutionFailedError) -> StepFailedError:
+        self.record.result = CacheResult.SHARED
+        try:
+            failure = json.loads(str(error))
+            self.record.log = failure["log"]
+            return StepFailedError(failure["error"])
+        except (ValueError, KeyError, TypeError):
+            return StepFailedError(str(error))
+
+
+def _who(holder: str) -> str:
+    from stepcache.cache.holder import Holder
+
+    return Holder.parse(holder).describe()
