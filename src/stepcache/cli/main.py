@@ -78,7 +78,7 @@ def _add_places(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
         "--home",
         metavar="DIR",
         default=default,
-        help="where everything is kept (STEPCACHE_HOME; your data directory)",
+        help="where all is kept (STEPCACHE_HOME; your data directory)",
     )
     parser.add_argument(
         "--store", metavar="URL", default=default, help="the cache (STEPCACHE_STORE; sqlite:/// below the home)"
