@@ -1,0 +1,57 @@
+"""A step as a process: what is started, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stepcache.errors import InputError
+
+
+@dataclass(frozen=True)
+class StepCommand:
+    """What is started. Nothing beyond it reaches the step: no other variable, descriptor or directory."""
+
+    argv: tuple[str, ...]
+    """The program, looked up on the ``PATH`` of ``environment`` unless it names a directory, and its arguments."""
+    environment: Mapping[str, str]
+    """The complete environment; see ``environment.build``."""
+    directory: Path
+    """The working directory. It exists."""
+    log: Path
+    """Where standard output and standard error are appended, in the order they were written."""
+
+    def check(self) -> None:
+        """Raise InputError for what no operating system can start: no program, or text that is no C string."""
+        if not self.argv or not self.argv[0]:
+            raise InputError("the step's command is empty")
+        for argument in self.argv:
+            _check_text(argument, f"an argument of {self.argv[0]!r}")
+        for name, value in self.environment.items():
+            if not name or "=" in name:
+                raise InputError(f"{name!r} is not the name of an environment variable")
+            _check_text(name, f"the name of environment variable {name!r}")
+            _check_text(value, f"the value of environment variable {name!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class StepExit:
+    """How the step's first process ended: by itself with ``code``, or killed by ``signal``; the other is None."""
+
+    code: int | None
+    signal: int | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it succeeded."""
+        return self.code == 0
+
+
+def _check_text(text: str, what: str) -> None:
+    if "\0" in text:
+        raise InputError(f"{what} holds a NUL character")
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise InputError(f"{what} cannot be written as UTF-8") from error
