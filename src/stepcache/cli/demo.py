@@ -28,7 +28,7 @@ PIPELINE = Path(__file__).with_name("demo.yaml")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``stepcache demo``."""
-    parser.add_argument("--runs", type=int, default=8, metavar="N", help="how many runs to start at once (default: 8)")
+    parser.add_argument("--runs", type=int, default=8, metavar="N", help="how many runs at once (default: 8)")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead")
 
 
