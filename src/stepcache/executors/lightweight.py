@@ -40,6 +40,7 @@ _PREPARATION = [
     "python3 -m ensurepip || python3 -m ensurepip --user || apt-get install python3-pip",
     "fi",
     # use_venv=True: packages go into a virtual environment on top of the image's
+    "PIP_DISABLE_PIP_VERSION_CHECK=1",
     "export PIP_DISABLE_PIP_VERSION_CHECK=1",
     "tmp=$(mktemp -d)",
     'python3 -m venv "$tmp/venv" --system-site-packages',
