@@ -124,3 +124,15 @@ async def test_a_killed_reaper_takes_its_step_with_it_and_no_other(supervisor: S
     assert all(processes.is_gone(process) for process in left)
     (directory / "end").touch()
     assert (await bystander.wait()).ok
+
+
+async def test_a_step_dies_with_supervisor_and_reaper_at_once(directory: Path) -> None:
+    supervisor = await Supervisor.start()
+    running = await supervisor.run(shell(directory, "trap '' TERM; while :; do sleep 0.01; done"))
+    os.kill(running.reaper.pid, signal.SIGSTOP)  # it must not do its work
+    for process in (supervisor.process, running.reaper):
+        os.kill(process.pid, signal.SIGKILL)
+    with pytest.raises(StepcacheError, match="the step supervisor died"):
+        await running.wait()
+    await until_async(lambda: processes.is_gone(running.process), 1.0)
+    await supervisor.close()

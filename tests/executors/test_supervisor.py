@@ -42,24 +42,41 @@ async def test_a_step_gets_exactly_what_the_command_says(supervisor: Supervisor,
     assert dict(line.split("=", 1) for line in log_of(directory).split("\0") if line) == environment
 
 
-async def test_a_step_starts_from_a_clean_state(supervisor: Supervisor, directory: Path) -> None:
-    previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+async def test_a_step_starts_from_a_clean_state(directory: Path) -> None:
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+    umask = os.umask(0o077)
     inherited = os.open("/dev/null", os.O_RDONLY)
     os.set_inheritable(inherited, True)
     try:
-        fresh = await Supervisor.start()
-        script = "pwd; cat; grep -E '^(Umask|SigBlk|SigIgn)' /proc/self/status; ls /proc/self/fd | tr '\\n' ' '"
-        running = await fresh.run(shell(directory, script))
-        await running.wait()
-        await fresh.close()
+        supervisor = await Supervisor.start()
     finally:
         os.close(inherited)
-        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+        os.umask(umask)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    log = directory.parent / "step.log"
+    # Each program on its own: a shell would tidy up first.
+    for argv in (
+        ("pwd",),
+        ("cat",),
+        ("grep", "-E", "^(Umask|SigBlk|SigIgn)", "/proc/self/status"),
+        ("ls", "/proc/self/fd"),
+    ):
+        step = await supervisor.run(StepCommand(argv, {"PATH": PATH}, directory, log))
+        assert (await step.wait()).ok
+    await supervisor.close()
     lines = log_of(directory).splitlines()
     assert lines[0] == str(directory)
-    assert {line.split()[1] for line in lines[1:4]} == {"0022", "0000000000000000"}
-    assert lines[4].split() == ["0", "1", "2", "3"]  # the last one is the listing's own
-    assert running.group == running.process.pid
+    assert [line.split()[1] for line in lines[1:4]] == ["0022", "0" * 16, "0" * 16]
+    assert lines[4:] == ["0", "1", "2", "3"]  # the last one is the listing's own
+
+
+async def test_a_step_leads_a_session_and_its_reaper_holds_one_descriptor(
+    supervisor: Supervisor, directory: Path
+) -> None:
+    running = [await supervisor.run(shell(directory, "sleep 1000")) for _ in range(3)]
+    for step in running:
+        assert os.getsid(step.process.pid) == os.getpgid(step.process.pid) == step.group == step.process.pid
+        assert descriptors(step.reaper.pid) == 4  # 0 to 2, and the one it reports to
 
 
 async def test_the_log_holds_both_outputs_in_order_behind_what_was_there(
@@ -179,6 +196,7 @@ async def test_closing_ends_what_runs_and_answers_who_waits(directory: Path) -> 
     running = await supervisor.run(shell(directory, "trap '' TERM; setsid sleep 1000 & echo > ready; wait"))
     waiting = asyncio.create_task(running.wait())
     await until_async(written(directory / "ready"))
+    os.kill(running.reaper.pid, signal.SIGSTOP)
     await asyncio.gather(supervisor.close(), supervisor.close())
     assert await waiting == StepExit(None, signal.SIGKILL)
     assert processes.is_gone(supervisor.process)
