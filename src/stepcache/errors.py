@@ -37,7 +37,12 @@ class ArtifactStoreUnavailableError(StoreUnavailableError):
 
 
 class LeaseLostError(StepcacheError):
-    """The lease was lost while the value was being produced: the value exists, and was not stored."""
+    """The lease was lost while the value was being produced: the value, if there is one, was not stored."""
+
+    def __init__(self, message: str, *, value: object = None, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.value = value
+        """What was produced all the same; None when producing was stopped."""
 
 
 class ExecutionFailedError(StepcacheError):

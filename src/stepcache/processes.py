@@ -54,8 +54,25 @@ def find(pid: int) -> Process | None:
 
 
 def is_gone(process: Process) -> bool:
-    """Whether this very process executes no more: ended, a zombie, or its id belongs to another one now."""
-    return _start_time(process.pid) != process.started
+    """Whether this very process executes no more: ended, a zombie, or its id belongs to another one now.
+
+    False when it cannot be told: ``/proc`` may hide other users' processes (``hidepid``).
+    """
+    started = _start_time(process.pid)
+    if started is None:
+        return not _is_hidden(process.pid)
+    return started != process.started
+
+
+def group_exists(group: int) -> bool:
+    """Whether a process group has any process, zombies included."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def group_members(group: int) -> list[Process]:
@@ -67,6 +84,22 @@ def group_members(group: int) -> list[Process]:
             if fields is not None and fields[0] != b"Z" and int(fields[2]) == group:
                 members.append(Process(int(directory.name), int(fields[19])))
     return members
+
+
+def kill(process: Process) -> None:
+    """Send KILL to this very process; nothing if it is gone. Raises PermissionError for another user's process."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return
+    try:
+        # The descriptor keeps naming whatever had the id when it was opened: look at the identity after that.
+        if not is_gone(process):
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(descriptor)
 
 
 def kill_group(group: int) -> None:
@@ -82,6 +115,19 @@ def _start_time(pid: int) -> int | None:
     if fields is None or fields[0] in (b"Z", b"X"):
         return None
     return int(fields[19])
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether a process of this id exists that ``/proc`` does not show to the calling user."""
+    if (_PROC / str(pid)).exists():
+        return False  # it is shown, so what was read about it holds: a zombie
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return False
 
 
 def _stat(pid: int) -> list[bytes] | None:

@@ -1,0 +1,78 @@
+"""The doors for Python programs: ``stepcache.open`` and ``stepcache.open_async``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from stepcache.cache.blocking import BlockingCache
+from stepcache.cache.cache import Cache
+from stepcache.errors import InputError
+from stepcache.settings import Settings
+from stepcache.stores.contract import Store
+
+_ARTIFACT_LOCATION = "artifact_location"
+
+
+def open(  # noqa: A001 - read as stepcache.open
+    url: str | None = None,
+    *,
+    artifacts: str | Path | None = None,
+    home: str | Path | None = None,
+    lease: float | None = None,
+    same_host: bool | None = None,
+) -> BlockingCache:
+    """Open a cache for a program without an event loop; use it in a ``with`` statement, or call ``close``.
+
+    Arguments that are not given come from the environment, then from defaults (docs/settings.md). Raises InputError
+    for a store whose outputs are kept at another location, and StoreUnavailableError.
+    """
+    return BlockingCache(open_async(url, artifacts=artifacts, home=home, lease=lease, same_host=same_host))
+
+
+@asynccontextmanager
+async def open_async(
+    url: str | None = None,
+    *,
+    artifacts: str | Path | None = None,
+    home: str | Path | None = None,
+    lease: float | None = None,
+    same_host: bool | None = None,
+) -> AsyncIterator[Cache]:
+    """Open a cache on the running event loop, in an ``async with`` statement; arguments and errors as ``open``."""
+    settings = Settings.resolve(store=url, artifacts=artifacts, home=home, lease=lease, same_host=same_host)
+    async with opened(settings) as cache:
+        yield cache
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Cache]:
+    """Open the cache that ``settings`` describe. Leaving closes it, and the store."""
+    from stepcache.artifacts.local import LocalArtifactStore
+    from stepcache.stores.opening import open_store
+
+    store = await open_store(settings.store)
+    try:
+        artifacts = LocalArtifactStore(settings.artifacts)
+        await _settle(store, artifacts.location)
+        async with Cache(
+            store,
+            artifacts,
+            lease=settings.lease,
+            same_host=settings.same_host,
+            longest_pause=settings.poll,
+        ) as cache:
+            yield cache
+    finally:
+        await store.close()
+
+
+async def _settle(store: Store, location: str) -> None:
+    """Keep one location of outputs per store: entries of one process must be found by all."""
+    settled = await store.settle(_ARTIFACT_LOCATION, location)
+    if settled != location:
+        raise InputError(
+            f"the store {store.url} keeps its outputs at {settled}, not at {location}",
+            remedy=f"leave --artifacts and STEPCACHE_ARTIFACTS out, or set them to {settled}",
+        )

@@ -1,0 +1,51 @@
+"""How often entries were reused, counted in memory and written in batches."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+
+from stepcache.errors import StoreUnavailableError
+from stepcache.stores.contract import Store
+
+_FLUSH_AFTER = 1.0  # seconds since the first hit that is not written
+_FLUSH_AT = 1000  # keys
+
+
+class HitCounter:
+    """Counts for people and for the least-recently-used order of ``gc``: what cannot be written is dropped."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._hits: Counter[str] = Counter()
+        self._timer: asyncio.TimerHandle | None = None
+        self._writing: set[asyncio.Task[None]] = set()
+
+    def add(self, key: str) -> None:
+        """One more hit of ``key``."""
+        self._hits[key] += 1
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_FLUSH_AFTER, self._flush)
+        if len(self._hits) >= _FLUSH_AT:
+            self._flush()
+
+    async def close(self) -> None:
+        """Write what is left."""
+        self._flush()
+        if self._writing:
+            await asyncio.wait(tuple(self._writing))
+
+    def _flush(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._hits:
+            hits, self._hits = self._hits, Counter()
+            task = asyncio.get_running_loop().create_task(self._write(hits), name="write hit counts")
+            self._writing.add(task)
+            task.add_done_callback(self._writing.discard)
+
+    async def _write(self, hits: Counter[str]) -> None:
+        with contextlib.suppress(StoreUnavailableError):
+            await self._store.count_hits(hits)

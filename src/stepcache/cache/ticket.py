@@ -1,0 +1,54 @@
+"""One caller's wish for the result of one key."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from stepcache.cache.reason import Reason
+from stepcache.processes import Process
+from stepcache.stores.claim import Busy
+from stepcache.stores.entry import UNLIMITED
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """What a caller wants, and what has happened to it so far. One ticket serves one caller, one at a time."""
+
+    key: str
+    max_staleness: float = UNLIMITED
+    """The caller's own limit in seconds: negative for none, 0 to execute anew and store the result."""
+    attempts: int = 1
+    """How often the caller would execute by itself: 1 + its retry policy."""
+    label: str = ""
+    """Who asks, for people: it is shown to those who will wait."""
+    supervisor: Process | None = None
+    """The process that will run the step, so that recovery knows it before ``Holding.annotate``."""
+
+    refused: Reason | None = field(default=None, init=False)
+    """Why the last entry that was looked at could not be reused."""
+    waited: bool = field(default=False, init=False)
+    dead_holder: str | None = field(default=None, init=False)
+    """The text of a holder that is known to be gone, its step included; used for one attempt."""
+    first_asked: float | None = field(default=None, init=False)
+    """The monotonic moment at which the caller first asked."""
+    _failures: int | None = field(default=None, init=False)
+
+    def asked(self) -> float:
+        """Seconds since the caller first asked, which is now if it has not asked before."""
+        now = time.monotonic()
+        if self.first_asked is None:
+            self.first_asked = now
+        return now - self.first_asked
+
+    def wait_for(self, busy: Busy) -> None:
+        """Note that the caller waits; failures count from the first time."""
+        self.waited = True
+        if self._failures is None:
+            self._failures = busy.failures
+
+    def is_exhausted(self, failures: int) -> bool:
+        """Whether the failed executions that the caller waited for are as many as it would try itself, given how
+        many executions of the key have failed by now.
+        """
+        return self._failures is not None and failures - self._failures >= self.attempts
