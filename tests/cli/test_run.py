@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.cli.running import call, document, reasons, results, start, until
-from tests.pipelines.compiled import Step, constant, output_of, pipeline_input, write
 
 from stepcache import processes
+from tests.cli.running import call, document, reasons, results, start, until
+from tests.pipelines.compiled import Step, constant, output_of, pipeline_input, write
 
 COUNT = """
 def add(a: int, b: int, trace: str) -> int:

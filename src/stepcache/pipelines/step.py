@@ -76,10 +76,10 @@ def _log_name(record: TaskRecord) -> str:
 def _prepare(step: Step, scratch: Path, log: Path, session: Session) -> StepCommand:
     paths = OutputPaths(scratch / "outputs")
     work = scratch / "work"
-    for directory in (work, paths.parameter(".").resolve(), paths.artifact(".").resolve()):
+    for directory in (work, scratch / environment.TEMPORARY, paths.parameter("x").parent, paths.artifact("x").parent):
         directory.mkdir(parents=True)
     document = json.dumps(executor_input.build(step.component, step.inputs, paths, session.artifacts.path))
-    module = scratch / "ephemeral_component.py"
+    module = scratch / lightweight.MODULE_NAME
     module.write_text(step.code.source, encoding="utf-8")
     argv = lightweight.command(step.code, sys.executable, module)
     return StepCommand(
@@ -97,7 +97,7 @@ async def _run(command: StepCommand, session: Session, holding: Holding | None) 
     try:
         if holding is None:
             return await running.wait()
-        await holding.annotate(StepProcess(session.supervisor.process, running.process, running.group))
+        await holding.annotate(StepProcess(running.reaper, running.process, running.group))
         return await _wait_while_held(running, holding, session.grace)
     except BaseException:
         await asyncio.shield(running.stop(session.grace))

@@ -52,9 +52,10 @@ def _executor_output(paths: OutputPaths) -> dict[str, Any]:
 
 
 def _parameter(name: str, kind: ParameterType, values: dict[str, JsonValue], paths: OutputPaths) -> JsonValue:
+    if name in values:  # of whatever type: the launcher does not look at it, the consumer's input does
+        value = plain(values[name])
+        return float(value) if kind is ParameterType.NUMBER_DOUBLE and type(value) is int else value
     try:
-        if name in values:
-            return parameter_types.convert(plain(values[name]), kind)
         return parameter_types.from_text(paths.parameter(name).read_text(encoding="utf-8"), kind)
     except FileNotFoundError:
         raise ValueError(f"the step did not write its output parameter '{name}'") from None

@@ -42,7 +42,11 @@ class TaskRun:
                 self._executing(CacheResult.OFF, Reason.CACHING_OFF)
                 return await steps.perform(self.step, self.record, self.session, None)
         self.record.key = self.key.digest
-        ticket = Ticket(self.key.digest)
+        ticket = Ticket(
+            self.key.digest,
+            label=f"run {self.session.context.run_id} task {self.record.name}",
+            supervisor=self.session.supervisor.process,
+        )
         reused = await self.session.cache.reuse(ticket)
         return await self._claimed(ticket, self.key) if reused is None else self._take(reused)
 
