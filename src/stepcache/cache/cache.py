@@ -176,8 +176,8 @@ class Cache:
             label: who asks, shown to those who wait.
 
         Raises what ``produce`` raises, after which the next caller may try; ExecutionFailedError when others
-        failed; LeaseLostError when the claim was lost meanwhile, with the value, if there is one, which is not stored;
-        InputError for a value that could not be read back as it is.
+        failed; LeaseLostError when the claim was lost meanwhile, with the value, if there is one, which is not
+        stored; InputError for a value that could not be read back as it is.
         """
         from stepcache.cache.once import Once
 

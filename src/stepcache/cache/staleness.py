@@ -16,15 +16,14 @@ from stepcache.stores.entry import UNLIMITED
 
 Duration = str | float | timedelta
 
-_HOUR = 3600.0
-_UNITS = {
-    "years": 8765.81 * _HOUR,
-    "months": 730.4841667 * _HOUR,
-    "weeks": 168 * _HOUR,
-    "days": 24 * _HOUR,
-    "hours": _HOUR,
-    "minutes": 60.0,
-    "seconds": 1.0,
+_UNITS = {  # in which unit KFP counts, how many of them, and how many seconds that unit has
+    "years": (8765.81, 3600),
+    "months": (730.4841667, 3600),
+    "weeks": (168, 3600),
+    "days": (24, 3600),
+    "hours": (1, 3600),
+    "minutes": (1, 60),
+    "seconds": (1, 1),
 }
 _LONGEST = 2**63 / 1e9  # seconds; KFP counts nanoseconds in 64 bits
 _NUMBER = r"[0-9.]+"
@@ -78,12 +77,17 @@ def _from_text(text: str) -> float:
     if match is None or text.endswith(("P", "T")):
         raise _refused(text)
     try:
-        total = sum(float(number) * _UNITS[unit] for unit, number in match.groupdict().items() if number)
+        total = sum(_part(unit, float(number)) for unit, number in match.groupdict().items() if number)
     except ValueError as error:  # "1.2.3" or "."
         raise _refused(text) from error
     if total >= _LONGEST:
         raise _refused(text)
     return -total if text.startswith("-") else total
+
+
+def _part(unit: str, number: float) -> float:
+    each, length = _UNITS[unit]
+    return round(number * each, 6) * length  # Go prints six decimals, and parses them again
 
 
 def _refused(value: object) -> InputError:
