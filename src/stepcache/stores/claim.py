@@ -83,6 +83,9 @@ class Released:
 class Lost:
     """The claim is no longer the caller's: taken over after its lease ran out, or revoked. Nothing was changed."""
 
+    revoked: bool = False
+    """Whether an invalidation took the claim away: then the step may finish for its own run (protocol.md)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Put:

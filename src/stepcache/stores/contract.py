@@ -1,13 +1,14 @@
 """What every store promises. One suite (``tests/stores/suite.py``) checks it on each back end, unchanged.
 
 All methods may raise ``StoreUnavailableError`` when the store cannot answer, and ``InputError`` for a key that is
-not 64 lower-case hex digits. An operation whose answer was lost may be repeated: it gives the same answer and one
-effect. Only the store's own clock is compared; callers send durations in seconds.
+not 64 lower-case hex digits, or for a text or number that cannot be stored. An operation whose answer was lost may
+be repeated: it has one effect, and gives the same answer for as long as nobody else has changed the key since. Only
+the store's own clock is compared; callers send durations in seconds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from stepcache.stores.claim import (
@@ -49,10 +50,12 @@ class Store(Protocol):
     ) -> Hit | Granted | Busy:
         """Take the claim, then read the entry; give the claim back and answer Hit when the entry is fresh.
 
+        A fresh entry is a Hit also while somebody else, who could not use it, holds the claim.
+
         Args:
             key: 64 lower-case hex digits.
             claim_id: 32 random hex digits made by the caller. Repeating a call with the id of a claim that is
-                still held answers Granted again, with the same token.
+                still held answers Granted again, with the same token and a new lease.
             holder: how the caller names itself to those who will wait.
             lease: seconds.
             max_staleness: the caller's own limit in seconds; see ``entry.is_fresh``.
@@ -99,6 +102,9 @@ class Store(Protocol):
         """Keep ``value`` under ``name`` if nothing is kept there yet; answer what is kept. For facts of the whole
         store, such as where its artifacts are.
         """
+
+    async def duplicates(self) -> Sequence[tuple[str, int]]:
+        """Every key that has more than one entry, and how many: the answer to ``duplicates.DUPLICATE_QUERY``."""
 
     async def close(self) -> None:
         """Let go of every connection and thread. Idempotent."""

@@ -61,7 +61,7 @@ class Entry:
     """Seconds from ``started_at`` to the moment of reading, by the database's clock."""
     published_by: str
     """``claim_id`` of the claim that stored this output, or an id that ``put`` made up. A refresh changes it and
-    keeps ``id``; withdrawal is conditional on it. Empty for a row that another program wrote."""
+    keeps ``id``; withdrawal is conditional on it. ``row ID`` for a row that another program wrote."""
 
 
 def is_fresh(entry: Entry, *, max_staleness: float = UNLIMITED, asked: float = 0.0) -> bool:

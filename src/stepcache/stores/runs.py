@@ -60,18 +60,25 @@ class RunStore(Protocol):
     async def save_tasks(self, tasks: Sequence[TaskRow]) -> None:
         """Insert or replace these tasks, all or none."""
 
-    async def finish_run(
-        self, run_id: str, *, unless: Collection[str], state: str, finished_at: float, error: str
+    async def finish_run(  # noqa: PLR0913 - each is a column
+        self,
+        run_id: str,
+        *,
+        unless: Collection[str],
+        state: str,
+        finished_at: float,
+        error: str,
+        outputs: str = "{}",
     ) -> bool:
         """End a run, and its tasks that are PENDING or RUNNING, unless its state is one of ``unless``. True if
-        this call did.
+        this call did; False, and nothing changed, if it had ended before or is not there.
         """
 
     async def run(self, run_id: str) -> RunRow | None:
         """One run."""
 
     async def runs(self, *, state: str | None = None, limit: int = 100) -> Sequence[RunRow]:
-        """Runs, newest first."""
+        """Runs, newest first; of those made at one moment, by ``run_id``."""
 
     async def tasks(self, run_id: str) -> Sequence[TaskRow]:
         """The tasks of a run in the order of ``position``."""

@@ -1,0 +1,74 @@
+"""From a URL to a store. Back ends are imported when they are asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote
+
+from stepcache.errors import InputError
+from stepcache.stores.contract import Store
+from stepcache.stores.runs import RunStore
+
+if TYPE_CHECKING:
+    from stepcache.stores.sqlite.database import Synchronous
+
+_REMEDY = "give sqlite:///FILE (a relative path), sqlite:////ABSOLUTE/FILE, or memory://"
+
+
+class FullStore(Store, RunStore, Protocol):
+    """What every back end is: a store of entries and claims, and of runs."""
+
+
+async def open_store(url: str) -> FullStore:
+    """Open the store at ``url``; an embedded one is made where there is none.
+
+    ``sqlite:///FILE`` is relative to the working directory, ``sqlite:////FILE`` absolute; ``%3F`` stands for a
+    question mark in a file's name, ``?synchronous=full`` asks for results that survive a power failure too.
+    ``memory://`` is a new store of this process, gone when it is closed.
+
+    Raises InputError for a URL that names no back end of this release or a place where no store can be, and
+    StoreUnavailableError.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        raise InputError(f"'{url}' is no store URL", remedy=f"for a file, give sqlite:///{url}")
+    if scheme == "memory":
+        return _open_memory(rest, url)
+    if scheme == "sqlite":
+        return await _open_sqlite(rest, url)
+    raise InputError(f"this release has no store for {scheme}:// URLs", remedy=_REMEDY)
+
+
+def _open_memory(rest: str, url: str) -> FullStore:
+    from stepcache.stores.memory import MemoryStore
+
+    if rest:
+        raise InputError(f"'{url}' names a place, and the store in memory has none", remedy="give memory://")
+    return MemoryStore()
+
+
+async def _open_sqlite(rest: str, url: str) -> FullStore:
+    from stepcache.stores.sqlite import SqliteStore
+
+    file, _, query = rest.partition("?")
+    name = unquote(file.removeprefix("/"))
+    if not file.startswith("/") or not name or "\0" in name:
+        raise InputError(f"'{url}' names no file", remedy=_REMEDY)
+    if name == ":memory:":
+        raise InputError("an SQLite database in memory is no store", remedy="give memory://")
+    store = SqliteStore(_absolute(name), synchronous=_synchronous(query, url))
+    await store.open()
+    return store
+
+
+def _absolute(name: str) -> Path:
+    return Path(name).expanduser().absolute()
+
+
+def _synchronous(query: str, url: str) -> Synchronous:
+    if query in ("", "synchronous=normal"):
+        return "normal"
+    if query == "synchronous=full":
+        return "full"
+    raise InputError(f"'{url}' has an unknown option", remedy="the one option is ?synchronous=full")

@@ -1,0 +1,173 @@
+"""The tables of an SQLite store, and what a file must be to get them.
+
+``execution_caches`` has KFP's columns under KFP's names (backend/src/cache/model/execution_cache.go), and the
+unique index that KFP's own lacks (protocol.md, Tables). Everything that KFP has no column for is beside it, under
+the row's ID: AUTOINCREMENT never gives an ID twice, so the details of a row that another program deleted belong to
+nobody.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from stepcache.errors import InputError, StoreUnavailableError
+
+VERSION: Final = 1
+"""Kept as SQLite's ``user_version``."""
+
+APPLICATION_ID: Final = 0x53544348
+"""Kept as SQLite's ``application_id``: "STCH". Tells a store from a database of another program."""
+
+_KFP_COLUMNS: Final = (
+    "ID",
+    "ExecutionCacheKey",
+    "ExecutionTemplate",
+    "ExecutionOutput",
+    "MaxCacheStaleness",
+    "StartedAtInSec",
+    "EndedAtInSec",
+)
+
+_KFP_TABLE: Final = (
+    """CREATE TABLE execution_caches (
+        ID INTEGER PRIMARY KEY AUTOINCREMENT,
+        ExecutionCacheKey VARCHAR(191) NOT NULL,
+        ExecutionTemplate TEXT NOT NULL,
+        ExecutionOutput TEXT NOT NULL,
+        MaxCacheStaleness BIGINT NOT NULL,
+        StartedAtInSec BIGINT NOT NULL,
+        EndedAtInSec BIGINT NOT NULL
+    )""",
+    "CREATE UNIQUE INDEX uq_execution_caches_key ON execution_caches (ExecutionCacheKey)",
+)
+
+_OTHER_TABLES: Final = (
+    # Moments with a name in _at or _until are milliseconds since the epoch by the database's clock, except in runs
+    # and tasks, which keep an engine's own account.
+    """CREATE TABLE execution_details (
+        entry_id INTEGER PRIMARY KEY,
+        published_by TEXT NOT NULL,
+        started_at INTEGER NOT NULL,
+        namespace TEXT NOT NULL,
+        pipeline TEXT NOT NULL,
+        component TEXT NOT NULL,
+        task TEXT NOT NULL,
+        run_id TEXT NOT NULL,
+        duration REAL NOT NULL,
+        parts TEXT NOT NULL,
+        hits INTEGER NOT NULL DEFAULT 0,
+        used_at INTEGER NOT NULL
+    )""",
+    """CREATE TABLE execution_artifacts (
+        entry_id INTEGER NOT NULL,
+        digest TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        PRIMARY KEY (entry_id, digest)
+    ) WITHOUT ROWID""",
+    # The row outlives a release: released_at is NULL while claim_id is held.
+    """CREATE TABLE execution_claims (
+        cache_key TEXT PRIMARY KEY,
+        claim_id TEXT NOT NULL,
+        token INTEGER NOT NULL,
+        holder TEXT NOT NULL,
+        lease_until INTEGER NOT NULL,
+        claimed_at INTEGER NOT NULL,
+        released_at INTEGER,
+        revoked_claim_id TEXT NOT NULL DEFAULT '',
+        failures INTEGER NOT NULL DEFAULT 0,
+        failure TEXT NOT NULL DEFAULT ''
+    ) WITHOUT ROWID""",
+    "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE runs (
+        run_id TEXT PRIMARY KEY,
+        pipeline TEXT NOT NULL,
+        state TEXT NOT NULL,
+        holder TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        finished_at REAL NOT NULL,
+        namespace TEXT NOT NULL,
+        source TEXT NOT NULL,
+        parameters TEXT NOT NULL,
+        outputs TEXT NOT NULL,
+        error TEXT NOT NULL
+    )""",
+    "CREATE INDEX ix_runs_created_at ON runs (created_at)",
+    "CREATE INDEX ix_runs_state ON runs (state, created_at)",
+    """CREATE TABLE tasks (
+        run_id TEXT NOT NULL,
+        name TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        component TEXT NOT NULL,
+        result TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        cache_key TEXT NOT NULL,
+        started_at REAL NOT NULL,
+        finished_at REAL NOT NULL,
+        log TEXT NOT NULL,
+        error TEXT NOT NULL,
+        outputs TEXT NOT NULL,
+        PRIMARY KEY (run_id, name)
+    )""",
+)
+
+
+def is_current(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether the file has the tables; False when they can be made in it. Changes nothing.
+
+    Raises InputError for a database of another program, and StoreUnavailableError for one that a newer stepcache
+    made or that lacks the unique index on which P1 rests.
+    """
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    columns = tuple(row[1] for row in connection.execute("PRAGMA table_info(execution_caches)"))
+    if application not in (0, APPLICATION_ID) or (application == 0 and version != 0):
+        raise _foreign(path)
+    if version > VERSION:
+        raise StoreUnavailableError(
+            f"{path} was made by a newer stepcache (its schema version is {version}, this one knows {VERSION})",
+            remedy="upgrade stepcache, or give another file by --store",
+        )
+    if columns:
+        _check_kfp_table(connection, path, columns)
+    elif connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
+        raise _foreign(path)
+    return bool(version == VERSION)
+
+
+def create(connection: sqlite3.Connection, path: Path) -> None:
+    """Make the tables; the body of one immediate transaction.
+
+    Many processes that open a new file at once: the first makes the tables, the others find them
+    (``test_many_processes_may_create_a_store_at_once``).
+    """
+    if is_current(connection, path):
+        return
+    made = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'execution_caches'").fetchone()
+    for statement in (*(() if made else _KFP_TABLE), *_OTHER_TABLES):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _check_kfp_table(connection: sqlite3.Connection, path: Path, columns: tuple[str, ...]) -> None:
+    if sorted(columns) != sorted(_KFP_COLUMNS):
+        raise StoreUnavailableError(
+            f"the table execution_caches in {path} has other columns than KFP's up to 2.17: {', '.join(columns)}",
+            remedy="give another file by --store",
+        )
+    # Not every unique index will do: one over several columns, or over some rows, lets duplicates in.
+    for _, name, unique, _, partial in connection.execute("PRAGMA index_list(execution_caches)").fetchall():
+        indexed = [row[0] for row in connection.execute("SELECT name FROM pragma_index_info(?)", (name,))]
+        if unique and not partial and indexed == ["ExecutionCacheKey"]:
+            return
+    raise StoreUnavailableError(
+        f"the table execution_caches in {path} has no unique index on ExecutionCacheKey, so it may hold duplicates",
+        remedy=f"run: stepcache repair sqlite:///{path}",
+    )
+
+
+def _foreign(path: Path) -> InputError:
+    return InputError(f"{path} is the database of another program", remedy="give another file by --store")
