@@ -1,0 +1,25 @@
+"""The store suite: what every back end must pass, unchanged (protocol.md, Proof).
+
+A back end's test file has one class that inherits ``StoreSuite`` and gives it a fixture ``world``::
+
+    class TestMyStore(StoreSuite):
+        @pytest.fixture
+        async def world(self) -> AsyncIterator[World]: ...
+"""
+
+from __future__ import annotations
+
+from tests.stores.suite_claims import ClaimSuite
+from tests.stores.suite_doors import DoorSuite
+from tests.stores.suite_entries import EntrySuite
+from tests.stores.suite_fencing import FencingSuite
+from tests.stores.suite_invalidation import InvalidationSuite
+from tests.stores.suite_runs import RunSuite
+from tests.stores.suite_staleness import StalenessSuite
+from tests.stores.suite_watching import WatchingSuite
+
+
+class StoreSuite(
+    ClaimSuite, FencingSuite, EntrySuite, StalenessSuite, InvalidationSuite, WatchingSuite, RunSuite, DoorSuite
+):
+    """All of it."""
