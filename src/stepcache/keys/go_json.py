@@ -13,7 +13,7 @@ from typing import Any
 from stepcache.keys.json_reader import Dialect, GoJSONError, read
 from stepcache.keys.json_writer import write
 
-__all__ = ["GoJSONError", "decode", "encode", "escape", "format_number"]
+__all__ = ["GoJSONError", "decode", "encode", "escape", "format_number", "parse_number"]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
@@ -25,7 +25,8 @@ _ESCAPE = re.compile(
 )
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _ESCAPES = (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029"))
-_LONG_NUMBER = 9_000  # digits: below, an exponent of five digits decides by itself
+_MAXIMUM_DIGITS = 800
+_LONG = re.compile(r"-?[0-9]{801}")
 _EXPONENT = re.compile(r"([eE][-+]?)0*([0-9]*)")
 
 
@@ -83,17 +84,27 @@ def format_number(number: Any) -> str:
     return f"{sign}{digits.ljust(power + 1, '0')}"
 
 
-def _double(text: str) -> float:
-    if len(text) > _LONG_NUMBER:
+def parse_number(text: str) -> float:
+    """The float64 that Go's ``strconv.ParseFloat`` makes of a JSON number.
+
+    Raises GoJSONError for what is beyond float64 or no number; and for a finite number with more than 800 digits
+    before its point, which Go reads wrongly (it loses digits above 800): that answer is not reproduced.
+    """
+    if len(text) > _MAXIMUM_DIGITS:
         text = _EXPONENT.sub(_as_go_reads_it, text)
-    double = float(text)
+    try:
+        double = float(text)
+    except ValueError:
+        raise GoJSONError(f"{text[:40]} is no number") from None
     if not isfinite(double):
         raise GoJSONError(f"the number {text[:40]} is beyond the range of float64")
+    if len(text) > _MAXIMUM_DIGITS and _LONG.match(text):
+        raise GoJSONError(f"a number of more than {_MAXIMUM_DIGITS} digits before its point, which Go misreads")
     return double
 
 
 def _as_go_reads_it(match: re.Match[str]) -> str:
-    """Go's ``ParseFloat`` stops adding digits to an exponent once it has reached 10,000."""
+    """Go stops adding digits to an exponent once it has reached 10,000."""
     return f"{match[1]}{match[2][:5] or '0'}"
 
 
@@ -105,4 +116,4 @@ def _whole(match: re.Match[str]) -> str:
     return "\\ufffd" if match[1] else match[0]
 
 
-_GO = Dialect(number=_double, members=dict)
+_GO = Dialect(number=parse_number, members=dict)

@@ -16,7 +16,7 @@ _INT64 = range(-(2**63), 2**63)
 def parse_int64(text: str) -> int | None:
     """The integer that Go reads; None where it reads none. ``text`` is a number, its exponent perhaps empty."""
     parts = _PARTS.fullmatch(text)
-    if parts is None:
+    if parts is None or text.endswith(("+", "-")):
         return None
     sign, whole, fraction = parts[1], parts[2] or "", (parts[3] or "").rstrip("0")
     if not whole and not fraction:
@@ -32,8 +32,8 @@ def parse_int64(text: str) -> int | None:
 
 
 def _exponent(text: str) -> int | None:
-    digits = text.lstrip("+-").lstrip("0") or ("0" if text[-1].isdigit() else "")
-    if not digits or len(digits) > len("2147483648"):
+    digits = text.lstrip("+-").lstrip("0") or "0"
+    if len(digits) > len("2147483648"):
         return None
     number = int(digits) * (-1 if text.startswith("-") else 1)
     return number if number in _INT32 else None

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from stepcache.keys.cache_key import Field, Kind, Message, Shape
-from stepcache.keys.go_json import GoJSONError, format_number
+from stepcache.keys.go_json import GoJSONError, format_number, parse_number
 from stepcache.keys.json_reader import NUMBER, Dialect, read
 from stepcache.keys.protobuf_integer import parse_int64
 
@@ -28,13 +28,7 @@ class Number:
 
     def double(self) -> float:
         """Its value as float64. Raises GoJSONError when it is beyond that."""
-        try:
-            double = float(self.text)
-        except ValueError:
-            raise GoJSONError(f"{self.text[:40]} is no number") from None
-        if double in {float("inf"), float("-inf")}:
-            raise GoJSONError(f"the number {self.text[:40]} is beyond the range of float64")
-        return double
+        return parse_number(self.text)
 
 
 def reprint(document: str, message: Message) -> Any:
