@@ -26,6 +26,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 Synchronous = Literal["normal", "full"]
 
+_NOWHERE: Final = (0, 0)
 _PATIENCE: Final = 30.0
 """Seconds for which a lock held by others is waited for. Writers hold it for a fraction of a millisecond each."""
 _SHORTEST_PAUSE: Final = 0.0002
@@ -35,6 +36,8 @@ _PAGE_CACHE: Final = -64 * 1024
 
 _STATEMENT_ERRORS: Final = (sqlite3.Error, OverflowError, UnicodeError)
 _opened: weakref.WeakSet[SqliteDatabase] = weakref.WeakSet()
+_inherited: set[tuple[int, int]] = set()
+"""Device and inode of each file that the process which this one was forked from had open then."""
 
 
 class SqliteDatabase:
@@ -48,7 +51,7 @@ class SqliteDatabase:
         self.synchronous = synchronous
         self._patience = patience
         self._process = os.getpid()
-        self._identity = (0, 0)
+        self._identity = _NOWHERE
         self._writer = ConnectionThread("stepcache-sqlite-writer", self._connect_writer)
         self._long_reader = ConnectionThread("stepcache-sqlite-reader", self._connect)
         self._quick_reader: sqlite3.Connection | None = None
@@ -59,12 +62,12 @@ class SqliteDatabase:
         """Connect, and make the tables of an empty file. Raises InputError or StoreUnavailableError with what is
         wrong; nothing is left open then.
         """
+        _opened.add(self)
         try:
             self._quick_reader = await self._writer.run(self._connect_quick_reader)
         except BaseException:
             await self.close()
             raise
-        _opened.add(self)
 
     async def write(
         self, transaction: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -117,20 +120,31 @@ class SqliteDatabase:
         finally:
             await self._writer.close()
 
-    def connections(self) -> list[sqlite3.Connection]:
-        """Those that are open."""
-        connections = (self._quick_reader, self._long_reader.connection, self._writer.connection)
-        return [connection for connection in connections if connection is not None]
+    def abandon(self) -> None:
+        """In a forked child: never use the parent's connections, nor close them, the interpreter's end included.
+
+        Closing one would undo the parent's transaction in the memory that both share, or hang on a lock of a thread
+        that does not exist here (sqlite.org/howtocorrupt.html, 2.6).
+        """
+        import ctypes
+
+        if self._identity != _NOWHERE:
+            _inherited.add(self._identity)
+        for connection in (self._quick_reader, self._long_reader.connection, self._writer.connection):
+            if connection is not None:
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
     def _check(self) -> None:
         if self._process != os.getpid():
-            raise StoreUnavailableError(
-                f"the store {self.path} was opened before this process was forked, and connections do not survive "
-                "that",
-                remedy="open the store again in the child, or start it by spawn",
-            )
+            raise self._forked()
         if self._closed:
             raise StoreUnavailableError(f"the store {self.path} was closed")
+
+    def _forked(self) -> StoreUnavailableError:
+        return StoreUnavailableError(
+            f"the store {self.path} was open when this process was forked, and a child has no share in its locks",
+            remedy="open the store again in a process that is started by spawn, or open it only after the fork",
+        )
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(
@@ -145,6 +159,11 @@ class SqliteDatabase:
 
     def _connect_writer(self) -> sqlite3.Connection:
         place.prepare(self.path)
+        if self._identify() in _inherited:
+            # SQLite keeps what this process has locked in memory. The child's copy of that says that the file is
+            # locked already, so it would take no lock, and the last other process to close the file would delete
+            # the log that the child goes on writing to: what it commits is lost. Seen with SQLite 3.40.
+            raise self._forked()
         connection = None
         try:
             connection = self._connect()
@@ -210,7 +229,7 @@ class SqliteDatabase:
         try:
             status = os.stat(self.path)  # noqa: PTH116 - on the way of every write: a third of Path.stat's time
         except OSError:
-            return (0, 0)
+            return _NOWHERE
         return (status.st_dev, status.st_ino)
 
     def _check_identity(self) -> None:
@@ -223,17 +242,9 @@ class SqliteDatabase:
             )
 
 
-def _abandon() -> None:
-    """In a forked child: keep the parent's connections from ever being closed, at the interpreter's end too.
-
-    Closing one here would undo the parent's transaction in the memory that both share, or hang on a lock that a
-    thread held which does not exist here (sqlite.org/howtocorrupt.html, 2.6).
-    """
-    import ctypes
-
+def _abandon_all() -> None:
     for database in _opened:
-        for connection in database.connections():
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+        database.abandon()
 
 
-os.register_at_fork(after_in_child=_abandon)
+os.register_at_fork(after_in_child=_abandon_all)
