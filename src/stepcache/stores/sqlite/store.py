@@ -57,9 +57,7 @@ class SqliteStore:
     @property
     def url(self) -> str:
         """See the contract."""
-        from urllib.parse import quote
-
-        path = quote(str(self._database.path), safe="/!$&'()*+,;=:@ ~")
+        path = str(self._database.path).replace("%", "%25").replace("?", "%3F")
         option = "?synchronous=full" if self._database.synchronous == "full" else ""
         return f"sqlite:///{path}{option}"
 
