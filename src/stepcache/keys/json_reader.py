@@ -173,7 +173,7 @@ class _Reader:
     def _unexpected(self, where: str) -> GoJSONError:
         sign = self._text[self._position : self._position + 1]
         if not sign:
-            return GoJSONError(f"the document ends {where}" if self._position else "the document is empty")
+            return GoJSONError(f"the document ends {where}" if self._text.strip() else "the document is empty")
         return GoJSONError(f"unexpected {sign!r} {where}, at character {self._position}")
 
 
