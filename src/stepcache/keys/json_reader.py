@@ -174,7 +174,7 @@ class _Reader:
         sign = self._text[self._position : self._position + 1]
         if not sign:
             return GoJSONError(f"the document ends {where}" if self._text.strip() else "the document is empty")
-        return GoJSONError(f"unexpected {sign!r} {where}, at character {self._position}")
+        return GoJSONError(f"unexpected {sign!a} {where}, at character {self._position}")
 
 
 def _is_shallow(text: str) -> bool:

@@ -35,10 +35,10 @@ def reprint(document: str, message: Message) -> Any:
     """What protojson prints for ``document`` read as ``message``: dicts, lists, strings, Numbers, booleans, None.
 
     Fields without value are left out. Raises GoJSONError for what protojson refuses: unknown or duplicate fields
-    or map keys, wrong types, a second field of a oneof, null in a list or as the value of a map, and, as Go's
-    ``encoding/json`` does with the printed text, more than 10,000 nested containers. What makes no difference to
-    where a document is refused is checked late: the range of a Value's number by ``format_double``, and half a
-    surrogate pair by the caller, when the text is encoded.
+    or map keys, wrong types, a second field of a oneof, null in a list or as the value of a map; and for more than
+    10,000 nested containers, as ``encoding/json`` does with the printed text. Two checks are left to whoever
+    writes the result: numbers inside a Value (``format_double`` refuses those beyond float64), and half a
+    surrogate pair (which cannot be encoded).
     """
     return _message(read(document, _PROTOJSON), message)
 
@@ -65,15 +65,15 @@ def _message(value: Any, message: Message) -> dict[str, Any]:
     for name, item in _object(value, message.name).items():
         field = message.fields.get(name)
         if field is None:
-            raise GoJSONError(f"{message.name} has no field {name!r}")
+            raise GoJSONError(f"{message.name} has no field {name!a}")
         if field.name in seen:
-            raise GoJSONError(f"the duplicate field {name!r}")
+            raise GoJSONError(f"the duplicate field {name!a}")
         seen.add(field.name)
         if item is None:  # no field here is a singular Value, for which null would be a value
             continue
         if field.oneof:
             if field.oneof in oneofs:
-                raise GoJSONError(f"a second field of the oneof {field.oneof!r}: {name!r}")
+                raise GoJSONError(f"a second field of the oneof {field.oneof!r}: {name!a}")
             oneofs.add(field.oneof)
         printed = _field(item, field)
         if printed or field.has_presence or (field.shape is Shape.SINGULAR and field.kind in _MESSAGES):
@@ -141,7 +141,7 @@ def _kind(value: Any) -> str:
     if isinstance(value, Number):
         return f"the number {value.text[:40]}"
     if isinstance(value, str):
-        return f"the string {value[:40]!r}"
+        return f"the string {value[:40]!a}"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return "an object" if isinstance(value, dict) else "a list"
