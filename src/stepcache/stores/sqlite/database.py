@@ -31,8 +31,6 @@ _PATIENCE: Final = 30.0
 """Seconds for which a lock held by others is waited for. Writers hold it for a fraction of a millisecond each."""
 _SHORTEST_PAUSE: Final = 0.0002
 _LONGEST_PAUSE: Final = 0.02
-_PAGE_CACHE: Final = -64 * 1024
-"""KiB (SQLite's sign for that) which the connection that looks up may keep: the inner pages of a large store."""
 
 _STATEMENT_ERRORS: Final = (sqlite3.Error, OverflowError, UnicodeError)
 _opened: weakref.WeakSet[SqliteDatabase] = weakref.WeakSet()
@@ -64,7 +62,8 @@ class SqliteDatabase:
         """
         _opened.add(self)
         try:
-            self._quick_reader = await self._writer.run(self._connect_quick_reader)
+            await self._writer.run(lambda _: None)
+            self._quick_reader = self._connect()
         except BaseException:
             await self.close()
             raise
@@ -150,12 +149,6 @@ class SqliteDatabase:
         return sqlite3.connect(
             self.path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256
         )
-
-    def _connect_quick_reader(self, _: sqlite3.Connection) -> sqlite3.Connection:
-        """Made after the writer has made the file ready."""
-        connection = self._connect()
-        self._patiently(lambda: connection.execute(f"PRAGMA cache_size = {_PAGE_CACHE}"))
-        return connection
 
     def _connect_writer(self) -> sqlite3.Connection:
         place.prepare(self.path)
