@@ -8,10 +8,11 @@ import time
 
 import pytest
 
+from stepcache.stores.claim import Put
 from stepcache.stores.memory import MemoryStore
 from stepcache.stores.memory_state import MemoryState
 from tests.stores.suite import StoreSuite
-from tests.stores.world import World, a_claim_id, a_key, a_record, ask
+from tests.stores.world import World, a_key, a_record
 from tests.stores.worlds import MemoryWorld
 
 
@@ -32,21 +33,22 @@ async def test_two_stores_share_nothing_unless_they_are_told_to() -> None:
 
 
 def test_no_thread_comes_between_the_look_and_the_change_of_another() -> None:
-    """The clock is read in the middle of every operation: there the first claimer lets the second one run."""
-    answers: list[object] = []
-    claimers: list[threading.Thread] = []
+    """``put`` reads the clock after it has looked: there the first writer lets the second one run."""
+    answers: list[Put] = []
+    writers: list[threading.Thread] = []
 
-    def claim() -> None:
-        answers.append(asyncio.run(ask(MemoryStore(state), a_key(), claim_id=a_claim_id())))
+    def put() -> None:
+        answers.append(asyncio.run(MemoryStore(state).put(a_key(), a_record())))
 
     def clock() -> int:
-        if not claimers:
-            claimers.append(threading.Thread(target=claim))
-            claimers[0].start()
-            claimers[0].join(0.2)  # it ends within that time only if it is let in
+        if not writers:
+            writers.append(threading.Thread(target=put))
+            writers[0].start()
+            writers[0].join(0.2)  # it ends within that time only if it is let in
         return 1000
 
     state = MemoryState(clock)
-    claim()
-    claimers[0].join()
-    assert sorted(type(answer).__name__ for answer in answers) == ["Busy", "Granted"]
+    put()
+    writers[0].join()
+    assert sorted(answer.stored for answer in answers) == [False, True]
+    assert answers[0].entry == answers[1].entry
