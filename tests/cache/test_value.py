@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from stepcache.artifacts.local import LocalArtifactStore
 
 from stepcache.artifacts.artifact import Artifact
-from stepcache.artifacts.local import LocalArtifactStore
 from stepcache.cache import value
 from stepcache.cache.output import Output
 from stepcache.errors import InputError

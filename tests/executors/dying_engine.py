@@ -11,9 +11,8 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.executors.observing import shell
-
 from stepcache.executors.supervisor import Supervisor
+from tests.executors.observing import shell
 
 
 async def main(directory: Path, scripts: list[str], *, forks: bool) -> None:

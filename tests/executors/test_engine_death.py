@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.executors.observing import named_in, processes_in, until, written
 
 from stepcache import processes
+from tests.executors.observing import named_in, processes_in, until, written
 
 _ROOT = Path(__file__).parents[2]
 _STEPS = {

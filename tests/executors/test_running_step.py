@@ -8,12 +8,12 @@ import signal
 from pathlib import Path
 
 import pytest
-from tests.executors.observing import log_of, named_in, processes_in, shell, until_async, written
 
 from stepcache import processes
 from stepcache.errors import StepcacheError
 from stepcache.executors.step import StepExit
 from stepcache.executors.supervisor import Supervisor
+from tests.executors.observing import log_of, named_in, processes_in, shell, until_async, written
 
 # A daemon: a session of its own, none of the step's variables, and not a child of the step any more.
 _DAEMON = "(env -i setsid sh -c 'echo $$ > daemon; exec sleep 1000' > /dev/null 2>&1 &)"

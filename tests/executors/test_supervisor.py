@@ -6,12 +6,12 @@ import signal
 from pathlib import Path
 
 import pytest
-from tests.executors.observing import PATH, children, descriptors, log_of, shell, until_async, written
 
 from stepcache import processes
 from stepcache.errors import InputError, StepcacheError
 from stepcache.executors.step import StepCommand, StepExit
 from stepcache.executors.supervisor import Supervisor
+from tests.executors.observing import PATH, children, descriptors, log_of, shell, until_async, written
 
 
 @pytest.mark.parametrize(

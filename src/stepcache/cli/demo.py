@@ -78,9 +78,8 @@ async def _run(*command: str) -> dict[str, Any]:
 
 
 async def _duplicates(arguments: argparse.Namespace) -> list[tuple[str, int]]:
-    opened = places.of(arguments)
-    async with opened.cache() as cache:
-        return list(await opened.store(cache).duplicates())
+    async with places.opened(arguments) as here:
+        return list(await here.store.duplicates())
 
 
 def _count(documents: list[dict[str, Any]]) -> dict[str, dict[str, int]]:

@@ -60,20 +60,20 @@ async def _run(
     from stepcache.pipelines.engine import Engine
     from stepcache.pipelines.task_record import State
 
-    opened = places.of(arguments)
-    async with opened.cache() as cache:
-        engine = Engine(cache, opened.runs(cache), opened.home)
-        with progress.shown(opened.home) as listener, _interruptible():
+    async with places.opened(arguments) as here:
+        engine = Engine(here.cache, here.store, here.settings.home)
+        with progress.shown(here.settings.home) as listener:
             try:
-                result = await engine.run(
-                    pipeline, parameters, source=str(arguments.file), options=options, listener=listener
-                )
+                with _interruptible():
+                    result = await engine.run(
+                        pipeline, parameters, source=str(arguments.file), options=options, listener=listener
+                    )
             except asyncio.CancelledError:
                 listener.interrupted()
                 return 130
         listener.finished(result)
         if arguments.json:
-            _print_document(result, cache.artifacts)
+            _print_document(result, here.cache.artifacts)
     return 0 if result.state is State.SUCCEEDED else 1
 
 

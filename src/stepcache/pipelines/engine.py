@@ -15,7 +15,7 @@ from stepcache.cache.cache import Cache
 from stepcache.cache.holder import Holder
 from stepcache.errors import StepcacheError
 from stepcache.executors.supervisor import Supervisor
-from stepcache.pipelines import unsupported
+from stepcache.pipelines import requirements, unsupported
 from stepcache.pipelines.context import RunContext
 from stepcache.pipelines.dag_run import DagFailedError, DagRun
 from stepcache.pipelines.listener import Listener, Silence
@@ -66,6 +66,7 @@ class Engine:
         store or the artifact store cannot be used.
         """
         unsupported.check(pipeline, source)
+        requirements.check(pipeline, source)
         await self.sweep()
         run = RunRow(
             run_id=str(uuid.uuid4()),

@@ -76,7 +76,12 @@ def _log_name(record: TaskRecord) -> str:
 def _prepare(step: Step, scratch: Path, log: Path, session: Session) -> StepCommand:
     paths = OutputPaths(scratch / "outputs")
     work = scratch / "work"
-    for directory in (work, scratch / environment.TEMPORARY, paths.parameter("x").parent, paths.artifact("x").parent):
+    for directory in (
+        work,
+        scratch / environment.TEMPORARY,
+        paths.parameter("x").parent,
+        paths.artifact("x").parent,
+    ):
         directory.mkdir(parents=True)
     document = json.dumps(executor_input.build(step.component, step.inputs, paths, session.artifacts.path))
     module = scratch / lightweight.MODULE_NAME
