@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stepcache.cache.blocking import BlockingCache
 from stepcache.cache.cache import Cache
@@ -12,7 +13,11 @@ from stepcache.errors import InputError
 from stepcache.settings import Settings
 from stepcache.stores.contract import Store
 
-_ARTIFACT_LOCATION = "artifact_location"
+if TYPE_CHECKING:
+    from stepcache.artifacts.local import LocalArtifactStore
+
+_LOCATION = "artifact_location"
+_IDENTITY = "artifact_identity"
 
 
 def open(  # noqa: A001 - read as stepcache.open
@@ -49,13 +54,11 @@ async def open_async(
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Cache]:
     """Open the cache that ``settings`` describe. Leaving closes it, and the store."""
-    from stepcache.artifacts.local import LocalArtifactStore
     from stepcache.stores.opening import open_store
 
     store = await open_store(settings.store)
     try:
-        artifacts = LocalArtifactStore(settings.artifacts)
-        await _settle(store, artifacts.location)
+        artifacts = await _artifacts(store, settings.artifacts)
         async with Cache(
             store,
             artifacts,
@@ -68,11 +71,25 @@ async def opened(settings: Settings) -> AsyncIterator[Cache]:
         await store.close()
 
 
-async def _settle(store: Store, location: str) -> None:
-    """Keep one location of outputs per store: entries of one process must be found by all."""
-    settled = await store.settle(_ARTIFACT_LOCATION, location)
-    if settled != location:
+async def _artifacts(store: Store, root: Path) -> LocalArtifactStore:
+    """The one artifact store that belongs to ``store``: entries of one process must be found by all.
+
+    It is known by its location and, so that no other one is taken for it, by the identity in its marker. The marker
+    is there before the store keeps its identity, so a known one that is not there is not mounted.
+    """
+    from stepcache.artifacts.local import LocalArtifactStore
+
+    location = root.as_uri()
+    _agree(store, await store.settled(_LOCATION) or location, location)
+    artifacts = LocalArtifactStore.open(root, await store.settled(_IDENTITY))
+    _agree(store, await store.settle(_LOCATION, location), location)
+    _agree(store, await store.settle(_IDENTITY, artifacts.identity), artifacts.identity)
+    return artifacts
+
+
+def _agree(store: Store, settled: str, given: str) -> None:
+    if settled != given:
         raise InputError(
-            f"the store {store.url} keeps its outputs at {settled}, not at {location}",
+            f"the store {store.url} keeps its outputs at {settled}, not at {given}",
             remedy=f"leave --artifacts and STEPCACHE_ARTIFACTS out, or set them to {settled}",
         )

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from stepcache.artifacts.local import LocalArtifactStore
 
+from stepcache.artifacts.local import LocalArtifactStore
 from stepcache.cache.cache import Cache, Holding, Reused
 from stepcache.cache.output import Output
 from stepcache.cache.ticket import Ticket
@@ -113,12 +113,12 @@ async def ask(cache: Cache, ticket: Ticket) -> Reused | Holding:
 async def until(condition: Callable[[], object], seconds: float = 10) -> None:
     """Let the loop turn until ``condition`` holds; fail when it does not in time."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.001)
 
 
 def local_artifacts(directory: Path) -> LocalArtifactStore:
-    return LocalArtifactStore(directory / "artifacts")
+    return LocalArtifactStore.open(directory / "artifacts")
 
 
 both_stores = pytest.mark.parametrize("kind", URLS)

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from stepcache.artifacts.local import LocalArtifactStore
 
+from stepcache.artifacts.local import LocalArtifactStore
 from stepcache.cache.cache import Cache
 from stepcache.stores.contract import Store
 from tests.cache.caches import URLS, local_artifacts, opened_store, watched

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stepcache.artifacts.local import LocalArtifactStore
 
 from stepcache.artifacts.artifact import Artifact
+from stepcache.artifacts.local import LocalArtifactStore
 from stepcache.cache.cache import Cache, Holding, Reused
 from stepcache.cache.output import Output
 from stepcache.cache.reason import Reason
@@ -114,7 +114,7 @@ async def test_another_process_finds_the_damage_too(
     artifact = artifacts.ingest_bytes(b"x" * 100_000)
     await publish(cache, KEY, output=Output(None, (artifact,)))
     alter(artifacts.path(artifact))
-    fresh = LocalArtifactStore(Path(artifacts.location.removeprefix("file://")))
+    fresh = LocalArtifactStore.open(Path(artifacts.location.removeprefix("file://")))
     async with Cache(store, fresh) as late:
         assert holding(await late.attempt(Ticket(KEY))).reason is Reason.OUTPUT_ALTERED
 

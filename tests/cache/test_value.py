@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from stepcache.artifacts.local import LocalArtifactStore
 
 from stepcache.artifacts.artifact import Artifact
+from stepcache.artifacts.local import LocalArtifactStore
 from stepcache.cache import value
 from stepcache.cache.output import Output
 from stepcache.errors import InputError
@@ -23,7 +23,7 @@ class Number(IntEnum):
 
 @pytest.fixture
 def artifacts(tmp_path: Path) -> LocalArtifactStore:
-    return LocalArtifactStore(tmp_path / "artifacts")
+    return LocalArtifactStore.open(tmp_path / "artifacts")
 
 
 @given(json_values)
@@ -91,7 +91,8 @@ def test_a_path_to_nothing_is_refused(artifacts: LocalArtifactStore, tmp_path: P
 
 
 def test_the_output_of_a_task_is_no_value() -> None:
-    for document in ({"parameters": {}}, None, 7, {"once": "bytes"}):
+    documents: list[Any] = [{"parameters": {}}, None, 7, {"once": "bytes"}]
+    for document in documents:
         with pytest.raises(InputError, match="pipeline's task"):
             value.load(Output(document), NoArtifacts())
 

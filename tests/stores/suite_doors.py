@@ -51,11 +51,13 @@ class DoorSuite:
 
     async def test_a_settled_value_stays(self, world: World) -> None:
         instances = [world.store, await world.another()] * 3
+        assert await world.store.settled("place") is None
         answers = await asyncio.gather(
             *(store.settle("place", f"/{number}") for number, store in enumerate(instances))
         )
         assert len(set(answers)) == 1
         assert await (await world.another()).settle("place", "/later") == answers[0]
+        assert await (await world.another()).settled("place") == answers[0]
         assert await world.store.settle("another", "") == ""
         assert await world.store.settle("another", "/later") == ""
 
@@ -73,6 +75,7 @@ class DoorSuite:
                 await operation(closed, KEY)
         for call in (
             closed.settle("a", "b"),
+            closed.settled("a"),
             closed.duplicates(),
             closed.run("a"),
             closed.runs(),

@@ -73,7 +73,7 @@ async def test_a_url_that_leads_nowhere_is_refused_with_the_remedy(
         await open_store(url)
     assert sentence in str(caught.value)
     assert remedy in caught.value.remedy
-    assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240 - nobody waits
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_back_ends_are_imported_when_they_are_asked_for() -> None:

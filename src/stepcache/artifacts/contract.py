@@ -22,6 +22,9 @@ class ArtifactStore(Protocol):
     def scratch(self) -> Path:
         """A new empty directory on the same file system, so that ``ingest`` can move out of it by rename."""
 
+    def sweep(self) -> int:
+        """Remove what dead processes of this host left of their ``scratch``; how many directories that were."""
+
     def ingest(self, path: Path) -> Artifact:
         """Move the file or directory at ``path`` into the store and make it read-only.
 

@@ -97,7 +97,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version
 
-        parser.exit(message=f"stepcache {version('stepcache')}\n")
+        print(f"stepcache {version('stepcache')}")
+        parser.exit()
 
 
 def _report(error: StepcacheError) -> int:

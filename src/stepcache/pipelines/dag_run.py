@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from graphlib import TopologicalSorter
 
 from stepcache.pipelines import step_codes, task_inputs, task_key
 from stepcache.pipelines.model import Component, Container, Dag, Task
@@ -26,7 +27,7 @@ class DagRun:
         self._dag = dag
         self._scope = Scope(inputs)
         self._session = session
-        self._records = {name: session.add(f"{path}{name}", task.component) for name, task in dag.tasks.items()}
+        self._records = {name: session.add(f"{path}{name}", dag.tasks[name].component) for name in _in_order(dag)}
         self._missing = {name: len(task.dependencies) for name, task in dag.tasks.items()}
         self._after: dict[str, list[str]] = {name: [] for name in dag.tasks}
         for name, task in dag.tasks.items():
@@ -77,7 +78,7 @@ class DagRun:
             session.changed(record)
             return await DagRun(component.body, inputs, f"{record.name}/", session).outputs()
         step = _step(component, inputs, session)
-        key = task_key.of(task, step, session.namespace) if task.cached else None
+        key = task_key.of(task, step, session.namespace, session.executor) if task.cached else None
         return await TaskRun(task, step, key, record, session).outputs()
 
     def _end(self, record: TaskRecord, state: State, error: str) -> None:
@@ -104,6 +105,18 @@ class DagRun:
             for name, (origin, *_) in self._dag.artifacts.items()
         }
         return Values(parameters, artifacts)
+
+
+def _in_order(dag: Dag) -> list[str]:
+    """The tasks, each behind those that it depends on, and the same list in every process."""
+    sorter = TopologicalSorter({task.name: task.dependencies for task in dag.tasks.values()})
+    sorter.prepare()
+    ordered: list[str] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        ordered += ready
+        sorter.done(*ready)
+    return ordered
 
 
 def _step(component: Component, inputs: Values, session: Session) -> Step:

@@ -14,11 +14,13 @@ from pathlib import Path
 from stepcache.cache.cache import Cache
 from stepcache.cache.holder import Holder
 from stepcache.errors import StepcacheError
+from stepcache.executors import host
 from stepcache.executors.supervisor import Supervisor
 from stepcache.pipelines import requirements, unsupported
 from stepcache.pipelines.context import RunContext
 from stepcache.pipelines.dag_run import DagFailedError, DagRun
 from stepcache.pipelines.listener import Listener, Silence
+from stepcache.pipelines.mask import Mask
 from stepcache.pipelines.model import Dag, JsonValue, Pipeline
 from stepcache.pipelines.recorder import Recorder
 from stepcache.pipelines.result import RunResult
@@ -84,7 +86,7 @@ class Engine:
         return await self._execute(pipeline, Values(dict(parameters)), run, options, listener)
 
     async def sweep(self) -> int:
-        """End the runs whose engine died, and say how many there were."""
+        """End the runs whose engine died, remove the files of their steps, and say how many runs there were."""
         dead = [run for run in await self._runs.runs(state=State.RUNNING) if Holder.parse(run.holder).is_gone()]
         for run in dead:
             await self._runs.finish_run(
@@ -94,6 +96,7 @@ class Engine:
                 finished_at=time.time(),
                 error="the engine was killed; run it again: what had finished is reused",
             )
+        await asyncio.to_thread(self._cache.artifacts.sweep)
         return len(dead)
 
     async def _execute(
@@ -114,6 +117,8 @@ class Engine:
             environment=os.environ,
             grace=options.grace,
             namespace=options.namespace,
+            executor=host.describe(),
+            mask=Mask.of(self._home),
         )
         state, error, outputs = State.FAILED, "", Values()
         try:

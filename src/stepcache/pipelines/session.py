@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +37,10 @@ class Session:
     grace: float
     """Seconds between TERM and KILL for a step that is stopped."""
     namespace: str
+    executor: Mapping[str, str]
+    """What runs the steps, as keys name it."""
+    mask: Callable[[str], str]
+    """Hides values of environment variables in what is stored."""
     records: list[TaskRecord] = field(default_factory=list)
     failed: bool = False
     """Whether a task has failed: none is started after that."""

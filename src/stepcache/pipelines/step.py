@@ -14,8 +14,8 @@ from stepcache.cache.cache import Holding
 from stepcache.cache.holder import StepProcess
 from stepcache.executors import environment, lightweight
 from stepcache.executors.lightweight import LightweightComponent
+from stepcache.executors.running_step import RunningStep
 from stepcache.executors.step import StepCommand, StepExit
-from stepcache.executors.supervisor import RunningStep
 from stepcache.pipelines import executor_input, task_outputs
 from stepcache.pipelines.executor_input import OutputPaths
 from stepcache.pipelines.model import Component, Container

@@ -102,7 +102,7 @@ class TaskRun:
                 task=self.record.name,
                 run_id=self.session.context.run_id,
                 duration=duration,
-                parts=key.parts(),
+                parts=key.parts(self.session.mask),
             ),
             artifacts=tuple(ArtifactReference(content.digest, content.size) for content in contents),
         )

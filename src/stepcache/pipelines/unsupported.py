@@ -75,6 +75,6 @@ def _executor(component: Component, executor: Container | OtherExecutor) -> Iter
         yield f"component '{component.name}' is executed by '{executor.kind}'"
     elif step_codes.find(executor) is None:
         yield f"component '{component.name}' is a container component"
-    for name, artifact in (component.input_artifacts | component.output_artifacts).items():
+    for name, artifact in (*component.input_artifacts.items(), *component.output_artifacts.items()):
         if artifact.is_list:
             yield f"component '{component.name}' has a list of artifacts, '{name}'"

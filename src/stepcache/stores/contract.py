@@ -103,6 +103,9 @@ class Store(Protocol):
         store, such as where its artifacts are.
         """
 
+    async def settled(self, name: str) -> str | None:
+        """What is kept under ``name``; None if nothing is."""
+
     async def duplicates(self) -> Sequence[tuple[str, int]]:
         """Every key that has more than one entry, and how many: the answer to ``duplicates.DUPLICATE_QUERY``."""
 

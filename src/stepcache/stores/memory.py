@@ -186,6 +186,11 @@ class MemoryStore:
         with self._state.held(closed=self._closed) as state:
             return state.settings.setdefault(name, value)
 
+    async def settled(self, name: str) -> str | None:
+        """See the contract."""
+        with self._state.held(closed=self._closed) as state:
+            return state.settings.get(name)
+
     async def duplicates(self) -> Sequence[tuple[str, int]]:
         """See the contract. Never any: a key is a dictionary's."""
         with self._state.held(closed=self._closed):

@@ -1,7 +1,5 @@
 """What may be wrong with the file of a store: one clear sentence each, never a miss."""
 
-# ruff: noqa: ASYNC240 - tests prepare files on the event loop's thread, where nobody else waits
-
 from __future__ import annotations
 
 import os

@@ -143,6 +143,10 @@ class SqliteStore:
         settled = await self._database.read(_settled, name)
         return await self._database.write(_settle, name, value) if settled is None else settled
 
+    async def settled(self, name: str) -> str | None:
+        """See the contract."""
+        return await self._database.read(_settled, name)
+
     async def duplicates(self) -> Sequence[tuple[str, int]]:
         """See the contract."""
         return await self._database.read_long(lambda connection: connection.execute(DUPLICATE_QUERY).fetchall())

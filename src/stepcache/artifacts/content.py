@@ -1,0 +1,99 @@
+"""What a file or a directory holds, as one digest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from stepcache.artifacts.artifact import Artifact, Kind
+from stepcache.errors import InputError
+
+_HEADER = b"stepcache directory 1\0"
+_REMEDY = "write regular files and directories, with relative links among them at most"
+
+
+def describe(path: Path) -> Artifact:
+    """The artifact that ``path`` is by its content now. Blocks while everything below it is read.
+
+    A directory's digest is that of its manifest: header, then for each entry below it, sorted by the bytes of its
+    relative path, fields that end with NUL: ``d`` and path; ``l``, path and target; ``f``, path, ``x`` or ``-``,
+    size and SHA-256. No field can hold NUL, so different trees have different manifests.
+
+    Raises InputError for anything that is neither a regular file nor a directory, for a link that leads out of the
+    directory or nowhere, and for such things below it; OSError for what cannot be read.
+    """
+    status = path.lstat()
+    if stat.S_ISREG(status.st_mode):
+        digest, size = _hash(path)
+        return Artifact(digest, size)
+    if stat.S_ISDIR(status.st_mode):
+        return _directory(path)
+    raise InputError(f"{path} is {_kind(status.st_mode)} and cannot be stored", remedy=_REMEDY)
+
+
+def below(root: Path) -> Iterator[tuple[bytes, os.stat_result]]:
+    """The relative path and status of every entry below a directory, sorted by path. Links are not followed."""
+    top = os.fsencode(root) + b"/"
+    found: list[tuple[bytes, os.stat_result]] = []
+    pending = [b""]
+    while pending:
+        parent = pending.pop()
+        with os.scandir(top + parent) as entries:
+            for entry in entries:
+                path = parent + entry.name
+                found.append((path, entry.stat(follow_symlinks=False)))
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(path + b"/")
+    found.sort(key=lambda item: item[0])
+    yield from found
+
+
+def _directory(root: Path) -> Artifact:
+    manifest = hashlib.sha256(_HEADER)
+    total = 0
+    for name, status in below(root):
+        path = root / os.fsdecode(name)
+        if stat.S_ISREG(status.st_mode):
+            digest, size = _hash(path)
+            total += size
+            executable = b"x" if status.st_mode & stat.S_IXUSR else b"-"
+            fields = [b"f", name, executable, b"%d" % size, digest.encode()]
+        elif stat.S_ISDIR(status.st_mode):
+            fields = [b"d", name]
+        elif stat.S_ISLNK(status.st_mode):
+            fields = [b"l", name, _target(path, root)]
+        else:
+            raise InputError(f"{path} is {_kind(status.st_mode)} and cannot be stored", remedy=_REMEDY)
+        manifest.update(b"".join(field + b"\0" for field in fields))
+    return Artifact(manifest.hexdigest(), total, Kind.DIRECTORY)
+
+
+def _target(link: Path, root: Path) -> bytes:
+    target, leads_to = link.readlink(), link.resolve()
+    if target.is_absolute() or not leads_to.exists() or not leads_to.is_relative_to(root.resolve()):
+        raise InputError(
+            f"{link} is a link to {target}, which is not inside {root} by a relative path", remedy=_REMEDY
+        )
+    return os.fsencode(target)
+
+
+def _hash(path: Path) -> tuple[str, int]:
+    with path.open("rb", buffering=0) as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return digest, file.tell()
+
+
+def _kind(mode: int) -> str:
+    for name, test in (
+        ("a socket", stat.S_ISSOCK),
+        ("a named pipe", stat.S_ISFIFO),
+        ("a device", stat.S_ISBLK),
+        ("a device", stat.S_ISCHR),
+        ("a link", stat.S_ISLNK),
+    ):
+        if test(mode):
+            return name
+    return "no regular file"

@@ -1,0 +1,61 @@
+"""Directories for outputs in the making, and what is left of them after a crash."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from pathlib import Path
+
+from stepcache import processes
+from stepcache.processes import Process
+
+
+class Scratch:
+    """Directories below one, each named after the process that made it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def new(self) -> Path:
+        """A new empty directory of the calling process."""
+        host, process = processes.this_host(), processes.this_process()
+        owner = f"{host.boot_id}.{host.pid_namespace}" if host is not None else "unknown"
+        path = self._directory / f"{owner}.{process.pid}.{process.started}.{secrets.token_hex(8)}"
+        path.mkdir(parents=True)
+        return path
+
+    def sweep(self) -> int:
+        """Remove what processes of this host left that are gone; how many directories that were.
+
+        Race: a directory of a process that is alive. Its name holds the process's start time, so it is never taken
+        for that of a dead one, whoever has the process id now (``test_only_the_scratch_of_the_dead_is_swept``).
+        """
+        try:
+            found = list(self._directory.iterdir())
+        except FileNotFoundError:
+            return 0
+        dead = [path for path in found if _is_dead(path.name)]
+        for path in dead:
+            remove(path)
+        return len(dead)
+
+
+def remove(path: Path) -> None:
+    """Delete the file or directory at ``path``, read-only ones included; what is in the way stays."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    for directory in (path, *(item for item in path.rglob("*") if item.is_dir() and not item.is_symlink())):
+        directory.chmod(0o700)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_dead(name: str) -> bool:
+    host = processes.this_host()
+    fields = name.split(".")
+    if host is None or len(fields) != 5 or fields[:2] != [host.boot_id, str(host.pid_namespace)]:
+        return False
+    try:
+        return processes.is_gone(Process(int(fields[2]), int(fields[3])))
+    except ValueError:
+        return False

@@ -1,0 +1,90 @@
+"""The strict key of a task: what it executes, with which inputs, on what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from stepcache.keys import strict
+from stepcache.keys.strict import CustomKey, InputArtifact, Parts
+from stepcache.pipelines.model import Component, Container, Task
+from stepcache.pipelines.step import Step
+from stepcache.pipelines.values import ArtifactValue
+
+
+@dataclass(frozen=True, slots=True)
+class TaskKey:
+    """A key, and the parts that it was made of."""
+
+    digest: str
+    """64 lower-case hex digits."""
+    _parts: Parts
+
+    def parts(self, mask: Callable[[str], str]) -> str:
+        """The parts as a JSON text, for ``explain``; values of environment variables are masked."""
+        return json.dumps(strict.stored_parts(self._parts, mask), sort_keys=True)
+
+
+def of(task: Task, step: Step, namespace: str, executor: Mapping[str, str]) -> TaskKey:
+    """The key of ``step`` as ``task`` asks for it; ``executor`` names what will run it.
+
+    A custom key counts with the component's name and the namespace, as under KFP
+    (``backend/src/v2/driver/cache.go``).
+    Raises ValueError for an input that is no JSON value.
+    """
+    custom = CustomKey(task.component, task.cache_key) if task.cache_key else None
+    parts = Parts(
+        component=_component(_Hashed(step.component, step.container)),
+        namespace=namespace,
+        input_parameters=step.inputs.parameters,
+        input_artifacts={
+            name: [_input(value) for value in values] for name, values in step.inputs.artifacts.items()
+        },
+        env=step.container.environment,
+        executor=executor,
+        custom=custom,
+    )
+    return TaskKey(strict.strict_key(parts), parts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Hashed:
+    """A component and its container, which are immutable objects of one pipeline, by identity."""
+
+    component: Component
+    container: Container
+
+    def __hash__(self) -> int:
+        return hash((id(self.component), id(self.container)))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _Hashed) and self.component is other.component and self.container is other.container
+        )
+
+
+@lru_cache(maxsize=4096)
+def _component(what: _Hashed) -> strict.Component:
+    component, container = what.component, what.container
+    return strict.Component(
+        image=container.image,
+        command=container.command,
+        args=container.args,
+        output_parameters={name: str(kind) for name, kind in component.outputs.items()},
+        output_artifacts={
+            name: {"type": dict(declared.schema), "metadata": dict(declared.metadata), "list": declared.is_list}
+            for name, declared in component.output_artifacts.items()
+        },
+    )
+
+
+def _input(value: ArtifactValue) -> InputArtifact:
+    return InputArtifact(
+        name=value.name,
+        type=value.schema,
+        digest="" if value.content is None else value.content.digest,
+        metadata=value.metadata,
+        uri=value.uri,
+    )
