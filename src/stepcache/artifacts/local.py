@@ -161,8 +161,8 @@ class LocalArtifactStore:
         target.parent.mkdir(parents=True, exist_ok=True)
         if artifact.kind is Kind.DIRECTORY:
             self._take_directory(path, artifact, target)
-        elif not self.proven(artifact):
-            path.replace(target)  # over one that is there too: it may be damaged, this one is right
+        elif self.verify(artifact) is not Verdict.INTACT:
+            path.replace(target)  # over a damaged one, too
         return artifact
 
     def _take_directory(self, path: Path, artifact: Artifact, target: Path) -> None:

@@ -260,6 +260,7 @@ class Cache:
             await uninterrupted(self._store.release(granted.claim))
             self._waiting.released(ticket.key)
             raise ExecutionFailedError(granted.failure)
+        ticket.begin(granted.failures)
         reason = Reason.FIRST_SEEN if granted.stale is None else _outdated(ticket)
         if ticket.refused in _DAMAGED:
             reason = ticket.refused

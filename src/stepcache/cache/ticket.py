@@ -41,14 +41,20 @@ class Ticket:
             self.first_asked = now
         return now - self.first_asked
 
-    def wait_for(self, busy: Busy) -> None:
-        """Note that the caller waits; failures count from the first time."""
-        self.waited = True
+    def begin(self, failures: int) -> None:
+        """Note that the caller waits or executes; failures count from the first time, ``failures`` being as many as
+        there were by then.
+        """
         if self._failures is None:
-            self._failures = busy.failures
+            self._failures = failures
+
+    def wait_for(self, busy: Busy) -> None:
+        """Note that the caller waits."""
+        self.waited = True
+        self.begin(busy.failures)
 
     def is_exhausted(self, failures: int) -> bool:
-        """Whether the failed executions that the caller waited for are as many as it would try itself, given how
-        many executions of the key have failed by now.
+        """Whether the failed executions that the caller waited for, its own included, are as many as it would try
+        itself, given how many executions of the key have failed by now.
         """
         return self._failures is not None and failures - self._failures >= self.attempts

@@ -16,17 +16,25 @@ class RunContext:
     """Seconds since the epoch."""
     root: str
     """Where outputs are kept: the location of the artifact store."""
+    workspace: str
+    """The directory that all steps of the pipeline share."""
+
+    @property
+    def job_name(self) -> str:
+        """The name of the run, unique like its id."""
+        return f"{self.pipeline}-{self.run_id}"
 
     def placeholders(self, task: str, task_id: str) -> dict[str, str]:
         """What ``{{$.name}}`` stands for in a task (``backend/src/v2/driver/resolve.go`` of kubeflow/pipelines)."""
         created = datetime.fromtimestamp(self.created_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return {
-            "pipeline_job_name": f"{self.pipeline}-{self.run_id}",
-            "pipeline_job_resource_name": f"{self.pipeline}-{self.run_id}",
+            "pipeline_job_name": self.job_name,
+            "pipeline_job_resource_name": self.job_name,
             "pipeline_job_uuid": self.run_id,
             "pipeline_job_create_time_utc": created,
             "pipeline_job_schedule_time_utc": created,
             "pipeline_task_name": task,
             "pipeline_task_uuid": task_id,
             "pipeline_root": self.root,
+            "workspace_path": self.workspace,
         }

@@ -16,7 +16,7 @@ from stepcache.cache.holder import Holder
 from stepcache.errors import StepcacheError
 from stepcache.executors import host
 from stepcache.executors.supervisor import Supervisor
-from stepcache.pipelines import requirements, unsupported
+from stepcache.pipelines import requirements, temporary, unsupported, workspace
 from stepcache.pipelines.context import RunContext
 from stepcache.pipelines.dag_run import DagFailedError, DagRun
 from stepcache.pipelines.listener import Listener, Silence
@@ -41,6 +41,8 @@ class Options:
     grace: float = 10.0
     """Seconds that a step has to end by itself when it is stopped."""
     namespace: str = "default"
+    host_commands: bool = False
+    """Whether the commands of container components run on this machine, without their image."""
 
 
 class Engine:
@@ -67,7 +69,7 @@ class Engine:
         executed, for a pipeline that asks for what this release does not run, and StoreUnavailableError when the
         store or the artifact store cannot be used.
         """
-        unsupported.check(pipeline, source)
+        unsupported.check(pipeline, source, commands=options.host_commands)
         requirements.check(pipeline, source)
         await self.sweep()
         run = RunRow(
@@ -97,6 +99,7 @@ class Engine:
                 error="the engine was killed; run it again: what had finished is reused",
             )
         await asyncio.to_thread(self._cache.artifacts.sweep)
+        await asyncio.to_thread(temporary.of_user().sweep)
         return len(dead)
 
     async def _execute(
@@ -106,8 +109,15 @@ class Engine:
         recorder = Recorder(self._runs, run.run_id)
         session = Session(
             pipeline=pipeline,
-            context=RunContext(run.run_id, pipeline.name, run.created_at, self._cache.artifacts.location),
+            context=RunContext(
+                run_id=run.run_id,
+                pipeline=pipeline.name,
+                created_at=run.created_at,
+                root=self._cache.artifacts.location,
+                workspace=str(workspace.of(self._home, options.namespace, pipeline)),
+            ),
             home=self._home,
+            temporary=temporary.of_user(),
             cache=self._cache,
             artifacts=self._cache.artifacts,
             supervisor=supervisor,
