@@ -89,16 +89,16 @@ def _why_missing(source: ParameterSource) -> str:
 
 def _selected(task: Task, given: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """The values with their expressions applied (``parameter_expression_selector``)."""
-    selectors = {name: source.selector for name, source in task.parameters.items() if source.selector}
-    if not selectors:
+    expressions = {name: source.selector for name, source in task.parameters.items() if source.selector}
+    if not expressions:
         return given
-    from stepcache.pipelines import condition
+    from stepcache.pipelines import selector
 
     selected = dict(given)
-    for name, selector in selectors.items():
+    for name, expression in expressions.items():
         if name in given:
             try:
-                selected[name] = condition.select(selector, given[name])
+                selected[name] = selector.select(expression, given[name])
             except ValueError as error:
                 raise ValueError(f"input parameter '{name}': {error}") from None
     return selected
