@@ -99,7 +99,7 @@ JSON = st.recursive(
     st.one_of(
         st.none(),
         st.booleans(),
-        st.floats(allow_nan=False, allow_infinity=False),
+        st.floats(allow_nan=False, allow_infinity=False).map(lambda value: value + 0.0),  # -0.0 is read as 0
         st.integers(-(2**53), 2**53),
         st.text(st.characters(codec="utf-8"), max_size=8),
     ),
