@@ -31,11 +31,11 @@ class DagFailedError(Exception):
 
 
 class DagRun:
-    """The tasks of one DAG, below ``path`` (empty for the root)."""
+    """The tasks of one component that is a DAG, below ``path`` (empty for the root)."""
 
-    def __init__(self, dag: Dag, inputs: Values, path: str, session: Session) -> None:
+    def __init__(self, component: Component, dag: Dag, inputs: Values, path: str, session: Session) -> None:
         self._dag = dag
-        self._scope = Scope(inputs)
+        self._scope = Scope(inputs, declared=component.inputs.keys())
         self._session = session
         self._records = {name: session.add(f"{path}{name}", dag.tasks[name].component) for name in _in_order(dag)}
         self._missing = {name: len(task.dependencies) for name, task in dag.tasks.items()}
@@ -155,7 +155,7 @@ async def _execute(
     """One execution of a task's component."""
     if isinstance(component.body, Dag):
         _begin(record, session)
-        return await DagRun(component.body, inputs, f"{record.name}/", session).outputs()
+        return await DagRun(component, component.body, inputs, f"{record.name}/", session).outputs()
     record.started_at = time.time()
     work = works.of(component, inputs, _placeholders(task, record, session), session)
     return await TaskRun(task, work, record, session).outputs()

@@ -167,7 +167,7 @@ async def _root(pipeline: Pipeline, inputs: Values, session: Session) -> Values:
     if not isinstance(body, Dag):
         raise StepcacheError("the root of the pipeline is no DAG")
     try:
-        return await DagRun(body, inputs, "", session).outputs()
+        return await DagRun(pipeline.root, body, inputs, "", session).outputs()
     except BaseExceptionGroup as group:
         raise _first(group) from group
 

@@ -5,7 +5,7 @@ Rules: ``backend/src/v2/driver/resolve.go`` of kubeflow/pipelines.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from stepcache.pipelines import parameter_types, placeholders
@@ -34,6 +34,12 @@ class Scope:
     """Of every task that succeeded."""
     statuses: dict[str, JsonValue] = field(default_factory=dict)
     """The ``PipelineTaskFinalStatus`` of every task that ended."""
+    declared: Collection[str] | None = None
+    """The names of the parameters that the DAG declares; None if that is not known.
+
+    The SDK (2.17.3) has tasks of nested loops take parameters that their DAG does not have: the items of loops
+    further inside, which get them from their own loop. Such an input is left without a value.
+    """
 
 
 def resolve(task: Task, component: Component, scope: Scope, run: Mapping[str, str]) -> Values:
@@ -45,8 +51,12 @@ def resolve(task: Task, component: Component, scope: Scope, run: Mapping[str, st
     given: dict[str, JsonValue] = {}
     constants: dict[str, str] = {}
     missing: dict[str, str] = {}
+    dangling = set()
     for name, source in task.parameters.items():
         value = _parameter(source, scope)
+        origin = source.origin
+        if isinstance(origin, ComponentInput) and scope.declared is not None and origin.name not in scope.declared:
+            dangling.add(name)
         if value is ABSENT or (value is None and not isinstance(source.origin, Constant)):
             missing[name] = _why_missing(source)
             continue
@@ -55,7 +65,9 @@ def resolve(task: Task, component: Component, scope: Scope, run: Mapping[str, st
         given[name] = value
     resolved = {name: placeholders.resolve_constant(text, given, run) for name, text in constants.items()}
     selected = _selected(task, given | resolved)
-    return Values(_typed(task, component, selected, missing), _artifacts(task, component, scope))
+    if task.iterator is not None:
+        dangling.add(task.iterator.item_input)
+    return Values(_typed(component, selected, missing, dangling), _artifacts(task, component, scope))
 
 
 def typed_item(component: Component, name: str, item: JsonValue) -> JsonValue:
@@ -105,13 +117,14 @@ def _selected(task: Task, given: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 def _typed(
-    task: Task, component: Component, given: dict[str, JsonValue], missing: Mapping[str, str]
+    component: Component, given: dict[str, JsonValue], missing: Mapping[str, str], dangling: Collection[str]
 ) -> dict[str, JsonValue]:
-    """Every declared input with its default and its type; inputs that only placeholders use are kept as given."""
+    """Every declared input with its default and its type; inputs that only placeholders use are kept as given.
+    ``missing`` says why an input has no value; those of ``dangling`` need none.
+    """
     values = dict(given)
-    item = task.iterator.item_input if task.iterator is not None else None
     for name, declared in component.inputs.items():
-        if name == item or declared.type is ParameterType.TASK_CONFIG:
+        if name in dangling or declared.type is ParameterType.TASK_CONFIG:
             continue
         value = given.get(name, declared.default)
         if value is ABSENT and declared.type is ParameterType.TASK_FINAL_STATUS:
