@@ -1,7 +1,7 @@
 """Run a pipeline under kfp.local, in the Python that runs this, and change nothing that is installed there.
 
-``python kfp_local.py PIPELINE.py FUNCTION DIRECTORY`` runs it with its default parameters and writes its outputs to
-``DIRECTORY/outputs.json``.
+``python kfp_local.py PIPELINE.py FUNCTION DIRECTORY [NAME=JSON…]`` runs it with these parameters and writes its
+outputs to ``DIRECTORY/outputs.json``.
 
 With ``use_venv=False`` every step begins with ``python3 -m pip install`` in this very environment, and with
 ensurepip, even ``apt-get install``, where the shell finds no command ``pip``. Variables such as ``PIP_DRY_RUN`` do
@@ -43,12 +43,12 @@ def prepare_environment(directory: Path) -> None:
     os.environ["TMPDIR"] = str(directory)
 
 
-def run(pipeline: Any, directory: Path) -> dict[str, Any]:
+def run(pipeline: Any, parameters: dict[str, Any], directory: Path) -> dict[str, Any]:
     """The outputs: a parameter as it is, an artifact as its metadata and the path of its content."""
     from kfp import dsl, local
 
     local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(directory / "outputs"))
-    outputs = pipeline().outputs
+    outputs = pipeline(**parameters).outputs
     return {
         name: {"metadata": value.metadata, "path": value.path} if isinstance(value, dsl.Artifact) else value
         for name, value in outputs.items()
@@ -66,7 +66,8 @@ def load(file: str, function: str) -> Any:
 
 
 if __name__ == "__main__":
-    file, function, where = sys.argv[1:]
+    file, function, where, *assignments = sys.argv[1:]
+    parameters = {name: json.loads(value) for name, _, value in (text.partition("=") for text in assignments)}
     prepare_environment(Path(where))
-    result = run(load(file, function), Path(where))
+    result = run(load(file, function), parameters, Path(where))
     (Path(where) / "outputs.json").write_text(json.dumps(result))
