@@ -107,6 +107,16 @@ class LocalArtifactStore:
         """See the contract."""
         return self._objects / artifact.digest[:2] / artifact.digest
 
+    def exists(self, artifact: Artifact) -> bool:
+        """See the contract."""
+        try:
+            status = self.path(artifact).lstat()
+        except OSError:
+            return False
+        if artifact.kind is Kind.DIRECTORY:
+            return stat.S_ISDIR(status.st_mode)
+        return stat.S_ISREG(status.st_mode) and status.st_size == artifact.size
+
     def proven(self, artifact: Artifact) -> bool:
         """See the contract. A directory is never proven by a quick look: everything in it would have to be seen."""
         if artifact.kind is Kind.DIRECTORY:

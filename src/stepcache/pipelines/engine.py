@@ -22,6 +22,7 @@ from stepcache.pipelines.dag_run import DagFailedError, DagRun
 from stepcache.pipelines.listener import Listener, Silence
 from stepcache.pipelines.mask import Mask
 from stepcache.pipelines.model import Dag, JsonValue, Pipeline
+from stepcache.pipelines.policy import Policies
 from stepcache.pipelines.recorder import Recorder
 from stepcache.pipelines.result import RunResult
 from stepcache.pipelines.session import Session
@@ -34,7 +35,7 @@ _ENDED = (State.SUCCEEDED, State.FAILED, State.CANCELED)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a run is executed; none of it enters a key."""
+    """How a run is executed."""
 
     max_parallel: int = field(default_factory=lambda: os.cpu_count() or 1)
     """How many steps run at the same time, at least 1."""
@@ -43,6 +44,10 @@ class Options:
     namespace: str = "default"
     host_commands: bool = False
     """Whether the commands of container components run on this machine, without their image."""
+    policies: Policies = field(default_factory=Policies)
+    """How tasks use the cache: the one thing here that may change a key, by inputs that are to be ignored."""
+    wait_timeout: float | None = None
+    """How many seconds a task waits for somebody else's execution of it; None for as long as it takes."""
 
 
 class Engine:
@@ -129,6 +134,8 @@ class Engine:
             namespace=options.namespace,
             executor=host.describe(),
             mask=Mask.of(self._home),
+            policies=options.policies,
+            wait_timeout=options.wait_timeout,
         )
         state, error, outputs = State.FAILED, "", Values()
         try:

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ class Import:
             refreshes=bool(document.get("reimport", False)),
         )
 
-    def key(self, task: Task, namespace: str) -> TaskKey:
+    def key(self, task: Task, namespace: str, ignored: Collection[str]) -> TaskKey:
         """See ``Work``. A local path counts with inode, size and times of all that is there: another content,
         another key. Raises ValueError for a local path where nothing is.
         """
@@ -83,7 +83,9 @@ class Import:
         path = local_path(self.uri)
         if path is not None:
             executor["look"] = _look(path)
-        return task_key.of(task, self.component, self.inputs, namespace, container=_NOTHING, executor=executor)
+        return task_key.of(
+            task, self.component, self.inputs.without(ignored), namespace, container=_NOTHING, executor=executor
+        )
 
     def template(self) -> Mapping[str, Any]:
         """See ``Work``."""

@@ -16,6 +16,7 @@ from stepcache.executors.supervisor import Supervisor
 from stepcache.pipelines.context import RunContext
 from stepcache.pipelines.listener import Listener
 from stepcache.pipelines.model import Pipeline
+from stepcache.pipelines.policy import Policies
 from stepcache.pipelines.recorder import Recorder
 from stepcache.pipelines.task_record import State, TaskRecord
 
@@ -44,6 +45,9 @@ class Session:
     """What runs the steps, as keys name it."""
     mask: Callable[[str], str]
     """Hides values of environment variables in what is stored."""
+    policies: Policies
+    wait_timeout: float | None
+    """How many seconds a task waits for somebody else's execution; None for as long as it takes."""
     records: list[TaskRecord] = field(default_factory=list)
     failed: bool = False
     """Whether a task has failed: none is started after that."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,10 +39,15 @@ class Step:
     """What runs it, as keys name it."""
     refreshes: bool = False
 
-    def key(self, task: Task, namespace: str) -> TaskKey:
+    def key(self, task: Task, namespace: str, ignored: Collection[str]) -> TaskKey:
         """See ``Work``."""
         return task_key.of(
-            task, self.component, self.inputs, namespace, container=self.container, executor=self.executor
+            task,
+            self.component,
+            self.inputs.without(ignored),
+            namespace,
+            container=self.container,
+            executor=self.executor,
         )
 
     def template(self) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from stepcache.cache.cache import Holding, Reused
 from stepcache.cache.output import Output
 from stepcache.cache.reason import Reason
-from stepcache.cache.ticket import Ticket
+from stepcache.cache.ticket import Ticket, Verify
 from stepcache.errors import ExecutionFailedError
 from stepcache.pipelines.model import Task
 from stepcache.pipelines.session import Session
@@ -35,16 +35,20 @@ class TaskRun:
         """The outputs, from wherever they come. Raises StepFailedError when the task failed as often as its retry
         policy lets it; executions of others that it waited for count, too (protocol.md, Operations).
         """
-        if not self.task.cached:
+        session = self.session
+        policy = session.policies.of(session.pipeline.name, self.work.component.name, self.record.name)
+        if not (self.task.cached if policy.cache is None else policy.cache):
             return await self._uncached()
-        key = self.work.key(self.task, self.session.namespace)
+        key = self.work.key(self.task, session.namespace, policy.ignore_inputs or frozenset())
         self.record.key = key.digest
+        limit = UNLIMITED if policy.max_staleness is None else policy.max_staleness
         ticket = Ticket(
             key.digest,
-            max_staleness=0 if self.work.refreshes else UNLIMITED,
+            max_staleness=0 if self.work.refreshes else limit,
             attempts=1 + self.task.retry.max_retries,
-            label=f"run {self.session.context.run_id} task {self.record.name}",
-            supervisor=self.session.supervisor.process,
+            label=f"run {session.context.run_id} task {self.record.name}",
+            supervisor=session.supervisor.process,
+            verify=policy.verify or Verify.DIGEST,
         )
         reused = await self.session.cache.reuse(ticket)
         return await self._claimed(ticket, key) if reused is None else self._take(reused)
@@ -83,11 +87,20 @@ class TaskRun:
                 attempt += 1
                 await self._back_off(attempt)
                 continue
-            self._waiting(answer)
-            try:
-                await cache.wait(ticket, answer)
-            except ExecutionFailedError as error:
-                raise self._failed_elsewhere(error) from error
+            await self._wait(ticket, answer)
+
+    async def _wait(self, ticket: Ticket, busy: Busy) -> None:
+        self._waiting(busy)
+        patience = self.session.wait_timeout
+        try:
+            async with asyncio.timeout(None if patience is None else max(0.0, patience - ticket.asked())):
+                await self.session.cache.wait(ticket, busy)
+        except TimeoutError:
+            raise StepFailedError(
+                f"it waited {patience:g} s for the result of another's execution: {_who(busy.holder)}"
+            ) from None
+        except ExecutionFailedError as error:
+            raise self._failed_elsewhere(error) from error
 
     async def _back_off(self, attempt: int) -> None:
         """Wait as the retry policy says before the next attempt, ``attempt`` of them having failed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 from stepcache.cache.cache import Holding
@@ -32,8 +32,8 @@ class Work(Protocol):
     def refreshes(self) -> bool:
         """Whether an earlier result is not good enough, whatever its age."""
 
-    def key(self, task: Task, namespace: str) -> TaskKey:
-        """The strict key of this work as ``task`` asks for it."""
+    def key(self, task: Task, namespace: str, ignored: Collection[str]) -> TaskKey:
+        """The strict key of this work as ``task`` asks for it; inputs with a name in ``ignored`` do not count."""
 
     def template(self) -> Mapping[str, Any]:
         """What is executed, for people who look at an entry."""
