@@ -16,7 +16,7 @@ from stepcache.cache.holder import Holder
 from stepcache.errors import StepcacheError
 from stepcache.executors import host
 from stepcache.executors.supervisor import Supervisor
-from stepcache.pipelines import requirements, temporary, unsupported, workspace
+from stepcache.pipelines import requirements, task_order, temporary, unsupported, workspace
 from stepcache.pipelines.context import RunContext
 from stepcache.pipelines.dag_run import DagFailedError, DagRun
 from stepcache.pipelines.listener import Listener, Silence
@@ -152,7 +152,8 @@ class Engine:
             raise
         finally:
             await asyncio.shield(self._end(run, session, state, error, outputs))
-        return RunResult(run.run_id, state, tuple(session.records), outputs, error)
+        tasks = tuple(task_order.in_order(session.records))
+        return RunResult(run.run_id, state, tasks, outputs, error, time.time() - run.created_at)
 
     async def _end(self, run: RunRow, session: Session, state: State, error: str, outputs: Values) -> None:
         """Leave nothing behind, however the run ended."""
