@@ -11,9 +11,12 @@ from stepcache.stores.contract import Store
 from stepcache.stores.runs import RunStore
 
 if TYPE_CHECKING:
+    from stepcache.stores.sql.connection import Driver
+    from stepcache.stores.sql.opening import Kind
     from stepcache.stores.sqlite.database import Synchronous
 
 _REMEDY = "give sqlite:///FILE (a relative path), sqlite:////ABSOLUTE/FILE, or memory://"
+_SERVERS = "postgresql://USER:PASSWORD@HOST/DATABASE, or mysql://USER:PASSWORD@HOST/DATABASE"
 
 
 class FullStore(Store, RunStore, Protocol):
@@ -25,10 +28,11 @@ async def open_store(url: str) -> FullStore:
 
     ``sqlite:///FILE`` is relative to the working directory, ``sqlite:////FILE`` absolute; ``%3F`` stands for a
     question mark in a file's name, ``?synchronous=full`` asks for results that survive a power failure too.
-    ``memory://`` is a new store of this process, gone when it is closed.
+    ``memory://`` is a new store of this process, gone when it is closed. ``postgresql://`` and ``mysql://`` name a
+    database on a server (docs/databases.md); its tables are made in an empty one.
 
-    Raises InputError for a URL that names no back end of this release or a place where no store can be, and
-    StoreUnavailableError.
+    Raises InputError for a URL that names no back end of this release or a place where no store can be, or whose
+    driver is not installed, and StoreUnavailableError.
     """
     scheme, separator, rest = url.partition("://")
     if not separator:
@@ -37,7 +41,35 @@ async def open_store(url: str) -> FullStore:
         return _open_memory(rest, url)
     if scheme == "sqlite":
         return await _open_sqlite(rest, url)
-    raise InputError(f"this release has no store for {scheme}:// URLs", remedy=_REMEDY)
+    if scheme in ("postgresql", "mysql"):
+        from stepcache.stores.sql import opening
+
+        driver, kind = server(url)
+        return await opening.open_store(driver, kind)
+    raise InputError(f"this release has no store for {scheme}:// URLs", remedy=f"{_REMEDY}; {_SERVERS}")
+
+
+def server(url: str) -> tuple[Driver, Kind]:
+    """What speaks to the server of a ``postgresql://`` or ``mysql://`` URL; nothing is connected.
+
+    Raises InputError for what is wrong with the URL, and for a driver that is not installed.
+    """
+    scheme = url.partition("://")[0]
+    try:
+        from stepcache.stores.sql import address
+
+        if scheme == "postgresql":
+            from stepcache.stores.postgresql import POSTGRESQL, PostgresqlDriver
+
+            return PostgresqlDriver(address.parse(url)), POSTGRESQL
+        from stepcache.stores.mysql import MYSQL, MysqlDriver
+
+        return MysqlDriver(address.parse(url)), MYSQL
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"a store on {scheme}:// needs the package {error.name}, which is not installed",
+            remedy=f"run: pip install 'stepcache[{scheme}]'",
+        ) from error
 
 
 def _open_memory(rest: str, url: str) -> FullStore:

@@ -1,0 +1,1 @@
+"""What the stores on database servers share: addresses, pools, retries, statements, tables, migrations."""
