@@ -25,6 +25,11 @@ def program(name: str) -> str:
     return found
 
 
+class _Cursor(aiomysql.Cursor):  # type: ignore[misc] - aiomysql has no types
+    async def _show_warnings(self, conn: object) -> None:
+        """That there was nothing to drop is no news."""
+
+
 class _Session:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -97,6 +102,7 @@ class MariadbServer(Server):
             db=database or "mysql",
             autocommit=True,
             charset="utf8mb4",
+            cursorclass=_Cursor,
             init_command="SET SESSION sql_mode = 'STRICT_ALL_TABLES,ANSI_QUOTES'",
         )
         try:

@@ -76,21 +76,21 @@ _STORE_DETAILS: Final = """
                             parts = VALUES(parts),
                             used_at = VALUES(used_at)"""
 
-# One statement, so one moment. A list parameter, or a table made of one, in words of both servers there is not.
+# One statement, so one moment. There is no list parameter, nor a table made of one, in words of both servers.
 _WATCH: Final = f"""
     SELECT $clock, e."ExecutionCacheKey", e."ID", d.published_by, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
       FROM execution_caches e
       LEFT JOIN execution_details d ON d.entry_id = e."ID"
-     WHERE e."ExecutionCacheKey" IN :keys
+     WHERE e."ExecutionCacheKey" IN ($keys)
      UNION ALL
     SELECT $clock, c.cache_key, NULL, NULL, {CLAIM_COLUMNS}
       FROM execution_claims c
-     WHERE c.cache_key IN :keys"""
+     WHERE c.cache_key IN ($keys)"""
 
 _FINISH_RUN: Final = """
     UPDATE stepcache_runs
        SET state = :state, finished_at = :finished_at, error = :error, outputs = :outputs
-     WHERE run_id = :run_id AND state NOT IN :unless"""
+     WHERE run_id = :run_id AND FIND_IN_SET(state, :unless) = 0"""
 
 
 def _save(table: str, columns: str) -> str:
@@ -114,7 +114,7 @@ class MysqlDialect:
         self._insert_entry = made(_INSERT_ENTRY)
         self._store_entry = made(_INSERT_ENTRY + _OR_REPLACE)
         self._store_details = made(_STORE_DETAILS)
-        self._watch = made(_WATCH)
+        self._watch_some = lambda keys: made(_WATCH.replace("$keys", keys))
         self._settle = made("INSERT INTO stepcache_settings (name, value) VALUES (:name, :value)")
         self._finish_run = made(_FINISH_RUN)
         self._save_run = made(_save("stepcache_runs", RUN_COLUMNS))
@@ -162,7 +162,9 @@ class MysqlDialect:
             some = listed[start : start + _MOST_KEYS]
             publishers: dict[str, str] = {}
             claims: dict[str, tuple[int, ClaimRow]] = {}
-            for now, key, entry_id, published_by, *claim in await connection.fetch(self._watch, {"keys": some}):
+            # In the text: a key that passed the door is 64 hex digits.
+            query = self._watch_some(",".join([f"'{key}'" for key in some]))
+            for now, key, entry_id, published_by, *claim in await connection.fetch(query, {}):
                 if entry_id is not None:
                     publishers[key] = publisher(entry_id, published_by)
                 else:
@@ -189,4 +191,4 @@ class MysqlDialect:
 
     async def finish_run(self, connection: Connection, values: Values, unless: tuple[str, ...]) -> bool:
         """See ``Dialect``."""
-        return await connection.execute(self._finish_run, {**values, "unless": ("", *unless)}) > 0
+        return await connection.execute(self._finish_run, {**values, "unless": ",".join(unless)}) > 0

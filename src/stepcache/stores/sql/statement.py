@@ -26,3 +26,7 @@ class Statement:
     def arguments(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         """The parameters in order, out of ``values``, which may have more."""
         return tuple([values[name] for name in self.names])
+
+    def named(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters by name, and no others: drivers make texts of all that they get."""
+        return {name: values[name] for name in self.names}
