@@ -42,6 +42,11 @@ class _Session:
 
 class MariadbServer(Server):
     name = "mariadb"
+    identity = "bigint NOT NULL AUTO_INCREMENT"
+    long_text = "longtext"
+    unique = "INDEX"
+    schema = "DATABASE()"
+    sqlalchemy = "mysql+aiomysql://"
 
     def install(self) -> None:
         program("mariadbd")

@@ -40,6 +40,11 @@ class _Session:
 
 class PostgresqlServer(Server):
     name = "postgresql"
+    identity = "bigserial"
+    long_text = "text"
+    unique = "CONSTRAINT"
+    schema = "'public'"
+    sqlalchemy = "postgresql+asyncpg://"
     end_signal = signal.SIGQUIT  # its processes end with it
 
     def install(self) -> None:

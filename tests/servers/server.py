@@ -36,6 +36,16 @@ class Server:
     """What all kinds have in common. ``start`` it; whoever made it must ``remove`` it."""
 
     name: ClassVar[str]
+    identity: ClassVar[str]
+    """The type of KFP's IDs."""
+    long_text: ClassVar[str]
+    """The type of KFP's templates and outputs."""
+    unique: ClassVar[str]
+    """What the unique index is, to ALTER TABLE ... DROP."""
+    schema: ClassVar[str]
+    """An expression for the schema of the tables."""
+    sqlalchemy: ClassVar[str]
+    """SQLAlchemy's URL of its dialect."""
     end_signal: ClassVar[int] = signal.SIGKILL
     """How the server is told to end, if what it keeps is of no more use."""
 

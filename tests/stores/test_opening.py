@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stepcache.errors import InputError
-from stepcache.stores.opening import open_store
+from stepcache.stores.opening import open_store, server
 from tests.stores.world import a_key, a_record
 
 
@@ -53,8 +53,16 @@ async def test_memory_is_a_new_store_each_time() -> None:
     [
         ("store.db", "'store.db' is no store URL", "sqlite:///store.db"),
         ("", "'' is no store URL", "sqlite:///"),
-        ("postgresql://host/db", "no store for postgresql:// URLs", "sqlite:///FILE"),
-        ("mysql://host/db", "no store for mysql:// URLs", "sqlite:///FILE"),
+        ("postgres://host/db", "no store for postgres:// URLs", "postgresql://USER"),
+        ("mysql+pymysql://host/db", "no store for mysql+pymysql:// URLs", "mysql://USER"),
+        ("mysql://host", "names no database", "mysql://USER"),
+        ("mysql://host:port/db", "'port' in mysql://host:port/db is no port", "mysql://USER"),
+        ("mysql://host/db?sslmode=require", "unknown option 'sslmode'", "?ssl-mode="),
+        ("mysql://host/db?ssl-mode=maybe", "'MAYBE'", "VERIFY_IDENTITY"),
+        ("mysql://host/db?ssl-ca=/nowhere.pem", "certificate or key", "docs/databases.md"),
+        ("postgresql://host/db?pool_size=0", "pool_size is '0'", "?pool_size="),
+        ("postgresql://host/db?sslmode=maybe", "cannot be used", "docs/databases.md"),
+        ("postgresql://user:pass#word@host/db", "written %XX", "%23"),
         ("https://host", "no store for https:// URLs", "sqlite:///FILE"),
         ("sqlite://", "names no file", "sqlite:////ABSOLUTE"),
         ("sqlite:///", "names no file", "sqlite:////ABSOLUTE"),
@@ -79,7 +87,44 @@ async def test_a_url_that_leads_nowhere_is_refused_with_the_remedy(
 def test_back_ends_are_imported_when_they_are_asked_for() -> None:
     program = (
         "import sys, asyncio; from stepcache.stores.opening import open_store;"
-        "assert not {'sqlite3', 'stepcache.stores.memory'} & set(sys.modules);"
+        "assert not {'sqlite3', 'stepcache.stores.memory', 'stepcache.stores.sql'} & set(sys.modules);"
         "asyncio.run(open_store('memory://')); assert 'sqlite3' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://user:secret@host:1/db?sslmode=require", "postgresql://user@host:1/db?sslmode=require"),
+        ("postgresql://user:secret@one:1,two:2/db?password=secret", "postgresql://user@one:1,two:2/db"),
+        ("mysql://us%20er:sec%40ret@host/d%2Fb?pool_size=9", "mysql://us%20er@host/d%2Fb?pool_size=9"),
+        ("mysql://host/db?unix_socket=/run/my.sock", "mysql://host/db?unix_socket=%2Frun%2Fmy.sock"),
+    ],
+)
+def test_the_url_of_a_server_is_shown_without_password(url: str, shown: str) -> None:
+    driver, _ = server(url)
+    assert driver.address.shown == shown
+    assert "sec" not in repr(driver.address)
+    assert server(shown)[0].address.shown == shown
+
+
+@pytest.mark.parametrize(("scheme", "package"), [("postgresql", "asyncpg"), ("mysql", "aiomysql")])
+async def test_a_driver_that_is_not_installed_is_named(
+    monkeypatch: pytest.MonkeyPatch, scheme: str, package: str
+) -> None:
+    for name in [name for name in sys.modules if name.startswith(f"stepcache.stores.{scheme}")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(InputError, match=f"needs the package {package}") as caught:
+        await open_store(f"{scheme}://host/db")
+    assert caught.value.remedy == f"run: pip install 'stepcache[{scheme}]'"
+
+
+def test_opening_a_store_on_a_server_does_not_import_sqlalchemy() -> None:
+    program = (
+        "import sys; from stepcache.stores.opening import server;"
+        "server('postgresql://host/db'); server('mysql://host/db');"
+        "import stepcache.stores.sql.opening; assert not {'sqlalchemy', 'alembic', 'tenacity'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -16,6 +16,7 @@ COMMANDS = {
     "run": "execute a compiled pipeline; reuse what was already done",
     "demo": "eight identical runs at once: each step is executed once",
     "key": "print the cache key that KFP itself would compute",
+    "migrate": "bring the tables of a store to this release",
 }
 """Every command and what it does, in the order of ``--help``; each is a module of this room."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote
@@ -13,10 +14,21 @@ from stepcache.stores.runs import RunStore
 if TYPE_CHECKING:
     from stepcache.stores.sql.connection import Driver
     from stepcache.stores.sql.opening import Kind
+    from stepcache.stores.sqlite import SqliteStore
     from stepcache.stores.sqlite.database import Synchronous
 
 _REMEDY = "give sqlite:///FILE (a relative path), sqlite:////ABSOLUTE/FILE, or memory://"
 _SERVERS = "postgresql://USER:PASSWORD@HOST/DATABASE, or mysql://USER:PASSWORD@HOST/DATABASE"
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """What ``migrate`` did: the version of the tables before, empty if there were none, and after."""
+
+    url: str
+    """The store's address, without credentials."""
+    before: str
+    after: str
 
 
 class FullStore(Store, RunStore, Protocol):
@@ -47,6 +59,24 @@ async def open_store(url: str) -> FullStore:
         driver, kind = server(url)
         return await opening.open_store(driver, kind)
     raise InputError(f"this release has no store for {scheme}:// URLs", remedy=f"{_REMEDY}; {_SERVERS}")
+
+
+async def migrate(url: str) -> Migrated:
+    """Bring the tables of the store at ``url`` to this release's; what is stored is kept. Idempotent.
+
+    Raises InputError for a URL that names no store with tables, and StoreUnavailableError.
+    """
+    if url.startswith("sqlite://"):
+        store = await _open_sqlite(url.removeprefix("sqlite://"), url)
+        await store.close()
+        return Migrated(store.url, str(store.found_version or ""), str(store.version))
+    if url.startswith(("postgresql://", "mysql://")):
+        from stepcache.stores.sql import opening
+
+        driver, kind = server(url)
+        before, after = await opening.migrate(driver, kind)
+        return Migrated(driver.address.shown, before, after)
+    raise InputError("there are no tables to migrate in a store of this kind", remedy=f"{_REMEDY}; {_SERVERS}")
 
 
 def server(url: str) -> tuple[Driver, Kind]:
@@ -80,7 +110,7 @@ def _open_memory(rest: str, url: str) -> FullStore:
     return MemoryStore()
 
 
-async def _open_sqlite(rest: str, url: str) -> FullStore:
+async def _open_sqlite(rest: str, url: str) -> SqliteStore:
     from stepcache.stores.sqlite import SqliteStore
 
     file, _, query = rest.partition("?")

@@ -55,6 +55,8 @@ class SqliteDatabase:
         self._quick_reader: sqlite3.Connection | None = None
         self._quick_reading = threading.Lock()
         self._closed = False
+        self.found_version = 0
+        """The version of the tables before ``open`` brought them to this release; 0 for a new file."""
 
     async def open(self) -> None:
         """Connect, and make the tables of an empty file. Raises InputError or StoreUnavailableError with what is
@@ -172,6 +174,7 @@ class SqliteDatabase:
     def _make_ready(self, connection: sqlite3.Connection) -> None:
         # Look before anything is changed: the file may be another program's.
         current = self._patiently(lambda: schema.is_current(connection, self.path))
+        self.found_version = self._patiently(lambda: schema.version(connection))
         (mode,) = self._patiently(lambda: connection.execute("PRAGMA journal_mode = WAL").fetchone())
         if mode != "wal":
             raise StoreUnavailableError(

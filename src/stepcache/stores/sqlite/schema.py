@@ -14,7 +14,7 @@ from typing import Final
 
 from stepcache.errors import InputError, StoreUnavailableError
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Kept as SQLite's ``user_version``."""
 
 APPLICATION_ID: Final = 0x53544348
@@ -113,42 +113,60 @@ _OTHER_TABLES: Final = (
     )""",
 )
 
+_UPGRADES: Final = {
+    # Least recently used first, as collecting them needs it.
+    2: ("CREATE INDEX ix_execution_details_used_at ON execution_details (used_at)",),
+}
+"""What leads to each version from the one before. What has been released is never changed."""
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """The version of the tables; 0 if there are none of ours."""
+    (number,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(number)
+
 
 def is_current(connection: sqlite3.Connection, path: Path) -> bool:
-    """Whether the file has the tables; False when they can be made in it. Changes nothing.
+    """Whether the file has the tables of this release; False when they can be made in it, or out of those of an
+    older one. Changes nothing.
 
     Raises InputError for a database of another program, and StoreUnavailableError for one that a newer stepcache
     made or that lacks the unique index on which P1 rests.
     """
     (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    found = version(connection)
     columns = tuple(row[1] for row in connection.execute("PRAGMA table_info(execution_caches)"))
-    if application not in (0, APPLICATION_ID) or (application == 0 and version != 0):
+    if application not in (0, APPLICATION_ID) or (application == 0 and found != 0):
         raise _foreign(path)
-    if version > VERSION:
+    if found > VERSION:
         raise StoreUnavailableError(
-            f"{path} was made by a newer stepcache (its schema version is {version}, this one knows {VERSION})",
+            f"{path} was made by a newer stepcache (its schema version is {found}, this one knows {VERSION})",
             remedy="upgrade stepcache, or give another file by --store",
         )
     if columns:
         _check_kfp_table(connection, path, columns)
     elif connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
         raise _foreign(path)
-    return bool(version == VERSION)
+    return found == VERSION
 
 
 def create(connection: sqlite3.Connection, path: Path) -> None:
-    """Make the tables; the body of one immediate transaction.
+    """Make the tables, or bring them to this release; the body of one immediate transaction.
 
     Many processes that open a new file at once: the first makes the tables, the others find them
     (``test_many_processes_may_create_a_store_at_once``).
     """
     if is_current(connection, path):
         return
-    made = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'execution_caches'").fetchone()
-    for statement in (*(() if made else _KFP_TABLE), *_OTHER_TABLES):
-        connection.execute(statement)
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    found = version(connection)
+    if found == 0:
+        made = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'execution_caches'").fetchone()
+        for statement in (*(() if made else _KFP_TABLE), *_OTHER_TABLES):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    for number in range(max(found, 1) + 1, VERSION + 1):
+        for statement in _UPGRADES[number]:
+            connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {VERSION}")
 
 

@@ -24,7 +24,7 @@ from stepcache.stores.claim import (
 from stepcache.stores.duplicates import DUPLICATE_QUERY
 from stepcache.stores.entry import UNLIMITED, Description, Entry, Record
 from stepcache.stores.runs import RunRow, TaskRow
-from stepcache.stores.sqlite import run_table
+from stepcache.stores.sqlite import run_table, schema
 from stepcache.stores.sqlite.claims import ClaimRequest, Claims
 from stepcache.stores.sqlite.database import SqliteDatabase, Synchronous
 from stepcache.stores.sqlite.entries import Entries
@@ -40,6 +40,9 @@ class SqliteStore:
 
     Any number of processes may open one file, none across a network. A forked child has to open it anew.
     """
+
+    version = schema.VERSION
+    """Of the tables."""
 
     def __init__(self, path: Path, *, synchronous: Synchronous = "normal", clock: str = CLOCK) -> None:
         """Make the store; ``open`` it before use.
@@ -61,8 +64,16 @@ class SqliteStore:
         option = "?synchronous=full" if self._database.synchronous == "full" else ""
         return f"sqlite:///{path}{option}"
 
+    @property
+    def found_version(self) -> int:
+        """The version of the tables before ``open`` brought them to this release; 0 for a new file."""
+        return self._database.found_version
+
     async def open(self) -> None:
-        """Connect, and make the tables of an empty file. Raises InputError and StoreUnavailableError."""
+        """Connect; make the tables of an empty file, and bring those of an older release to this one.
+
+        Raises InputError and StoreUnavailableError.
+        """
         await self._database.open()
 
     async def close(self) -> None:
