@@ -1,5 +1,4 @@
-"""The tables of a store on a server: made in an empty database, changed by ``migrate``, refused where they will not do.
-"""
+"""The tables of a store on a server: made in an empty database, changed by ``migrate``, refused where they will not do."""
 
 from __future__ import annotations
 
@@ -154,7 +153,9 @@ async def test_what_an_older_release_stored_survives(session: Session, url: str,
     driver, kind = opening.server(url)
     database = SqlDatabase(driver)
     store = SqlStore(database, kind.dialect(kind.clock))
-    record = Record("output", template="template", description=DESCRIPTION, artifacts=(ArtifactReference("a" * 64, 7),))
+    record = Record(
+        "output", template="template", description=DESCRIPTION, artifacts=(ArtifactReference("a" * 64, 7),)
+    )
     published = await publish(store, KEY, record)
     await store.count_hits({KEY: 3})
     held = await ask(store, a_key("held"), "holder")
@@ -303,7 +304,9 @@ def migrate_command(url: str, *options: str) -> subprocess.CompletedProcess[str]
 async def test_the_command_says_what_it_did(session: Session, url: str) -> None:
     await upgraded(url, VERSIONS[0])
     done = await asyncio.to_thread(migrate_command, url)
-    assert (done.returncode, done.stdout) == (0, f"{url} was brought from version 0001 to {VERSIONS[-1]}\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, f"{url} was brought from version 0001 to {VERSIONS[-1]}\n"), (
+        done.stderr
+    )
     done = await asyncio.to_thread(migrate_command, url, "--json")
     assert json.loads(done.stdout) == {
         "store": url,

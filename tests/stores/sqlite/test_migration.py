@@ -25,7 +25,9 @@ def schema(path: Path) -> list[tuple[str, str, str]]:
     with closing(sqlite3.connect(path)) as connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         rows = connection.execute("SELECT type, name, COALESCE(sql, '') FROM sqlite_master ORDER BY type, name")
-        return [("version", "", str(version))] + [(kind, name, re.sub(r"\s+", " ", sql)) for kind, name, sql in rows]
+        return [("version", "", str(version))] + [
+            (kind, name, re.sub(r"\s+", " ", sql)) for kind, name, sql in rows
+        ]
 
 
 async def test_a_file_of_the_first_version_becomes_what_a_new_one_is(tmp_path: Path) -> None:
