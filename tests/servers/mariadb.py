@@ -122,4 +122,6 @@ class MariadbServer(Server):
         return len(rows)
 
     async def waiting(self, session: Session) -> int:
-        return len(await session.run("SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"))
+        # Not from innodb_trx, which tells nothing new to who asks more often than ten times a second.
+        ((_, count),) = await session.run("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'")
+        return int(str(count))
