@@ -115,6 +115,14 @@ class MariadbServer(Server):
         finally:
             await connection.ensure_closed()
 
+    async def add_user(self, session: Session, user: str, database: str, *, sessions: int = -1) -> None:
+        limit = f" WITH MAX_USER_CONNECTIONS {sessions}" if sessions > 0 else ""
+        await session.run(f"CREATE USER {user}@'127.0.0.1' IDENTIFIED BY 'right word'{limit}")
+        await session.run(f"GRANT ALL ON {database}.* TO {user}@'127.0.0.1'")
+
+    async def make_read_only(self, session: Session, user: str, *, on: bool) -> None:
+        await session.run(f"SET GLOBAL read_only = {'ON' if on else 'OFF'}")
+
     async def sessions(self, session: Session, database: str) -> int:
         rows = await session.run(
             f"SELECT 1 FROM information_schema.processlist WHERE db = '{database}' AND id <> CONNECTION_ID()"

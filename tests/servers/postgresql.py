@@ -13,8 +13,9 @@ import asyncpg
 from tests.servers.server import Server, ServerMissingError, Session
 
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
-_GUARDED = "host all guarded 127.0.0.1/32 scram-sha-256\n"
-"""The user ``guarded`` needs a password; everybody else is trusted."""
+_GUARDED = "host all all 127.0.0.1/32 scram-sha-256\n"
+_TRUSTED = "host all stepcache 127.0.0.1/32 trust\n"
+"""Everybody else needs a password."""
 
 
 def programs() -> Path:
@@ -54,7 +55,7 @@ class PostgresqlServer(Server):
             *("--no-sync", "--wal-segsize=4"),
         )
         rules = self.data / "pg_hba.conf"
-        rules.write_text(_GUARDED + rules.read_text())
+        rules.write_text(_TRUSTED + _GUARDED + rules.read_text())
 
     def command(self) -> list[str]:
         settings = [
@@ -77,7 +78,9 @@ class PostgresqlServer(Server):
             lines = (self.data / "postmaster.pid").read_text().split("\n")
         except OSError:
             return False
-        return len(lines) > 7 and lines[3] == str(self.port) and lines[7].strip() == "ready"
+        # A server that was killed has left its file behind.
+        lives = Path(f"/proc/{lines[0]}").exists()
+        return lives and len(lines) > 7 and lines[3] == str(self.port) and lines[7].strip() == "ready"
 
     def url(self, database: str, user: str = "stepcache", password: str = "") -> str:
         secret = f":{password}" if password else ""
@@ -90,6 +93,15 @@ class PostgresqlServer(Server):
             yield _Session(connection)
         finally:
             await connection.close()
+
+    async def add_user(self, session: Session, user: str, database: str, *, sessions: int = -1) -> None:
+        await session.run(f"CREATE ROLE {user} LOGIN PASSWORD 'right word' CONNECTION LIMIT {sessions}")
+        await session.run(f"GRANT ALL ON DATABASE {database} TO {user}")
+        await session.run(f"GRANT ALL ON SCHEMA public TO {user}")
+        await session.run(f"GRANT pg_read_all_data, pg_write_all_data TO {user}")
+
+    async def make_read_only(self, session: Session, user: str, *, on: bool) -> None:
+        await session.run(f"ALTER ROLE {user} SET default_transaction_read_only = {'on' if on else 'off'}")
 
     async def sessions(self, session: Session, database: str) -> int:
         ((count,),) = await session.run(

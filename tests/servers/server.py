@@ -107,6 +107,16 @@ class Server:
             await session.run(f'CREATE DATABASE "{database}"')
         self.prepared.discard(database)
 
+    async def add_user(self, session: Session, user: str, database: str, *, sessions: int = -1) -> None:
+        """A user with the password ``right word`` and every right on ``database``, none on the server. At most so
+        many ``sessions`` at a time.
+        """
+        raise NotImplementedError
+
+    async def make_read_only(self, session: Session, user: str, *, on: bool) -> None:
+        """Let ``user`` write nothing, or again all that it may."""
+        raise NotImplementedError
+
     async def sessions(self, session: Session, database: str) -> int:
         """How many sessions others have with ``database``."""
         raise NotImplementedError

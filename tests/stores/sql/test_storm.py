@@ -32,9 +32,7 @@ async def test_a_storm_of_processes_executes_each_key_once(server: Server) -> No
     async with sql_world(server) as world:
         executed = await asyncio.to_thread(contend, world.url)
         assert sorted(executed) == sorted(a_key(number) for number in range(KEYS))
-        rows = await world.session.run(
-            'SELECT COUNT(*), COUNT(DISTINCT "ExecutionCacheKey") FROM execution_caches'
-        )
+        rows = await world.session.run('SELECT COUNT(*), COUNT(DISTINCT "ExecutionCacheKey") FROM execution_caches')
         assert rows == [(KEYS, KEYS)]
         tokens = await world.session.run("SELECT COUNT(*) FROM execution_claims WHERE released_at IS NULL")
         assert tokens == [(0,)]

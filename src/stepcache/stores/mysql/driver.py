@@ -28,7 +28,7 @@ _SESSION: Final = (
 )
 # A process that is stopped in the middle of a transaction keeps others out for no longer than this. MySQL has no
 # such setting: there the minute is the limit.
-_MARIADB: Final = "SET SESSION idle_transaction_timeout = 10"
+_MARIADB: Final = "SET SESSION idle_transaction_timeout = 5"
 
 
 class _Cursor(aiomysql.Cursor):  # type: ignore[misc] - aiomysql has no types

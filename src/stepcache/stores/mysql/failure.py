@@ -37,6 +37,7 @@ _SENTENCES: Final = {
     1114: ("no space is left for {place}", _SPACE),
     1040: ("{place} has no session left", "raise max_connections, or lower ?pool_size= in the stores' URLs"),
     1203: ("{place} has no session left", "raise max_user_connections, or lower ?pool_size= in the stores' URLs"),
+    1226: ("{place} has no session left", "raise max_user_connections, or lower ?pool_size= in the stores' URLs"),
     1054: ("a column of the store is missing in {place}", _MIGRATE),
     1146: ("a table of the store is missing in {place}", _MIGRATE),
 }

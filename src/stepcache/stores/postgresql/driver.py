@@ -18,7 +18,7 @@ _SESSION: Final = {
     "application_name": "stepcache",
     "default_transaction_isolation": "read committed",
     # A process that is stopped in the middle of a transaction keeps others out for no longer than this.
-    "idle_in_transaction_session_timeout": "10s",
+    "idle_in_transaction_session_timeout": "5s",
     "lock_timeout": "5s",
     # Watching many keys is estimated to be dear and is not: compiling it would be.
     "jit": "off",

@@ -39,7 +39,8 @@ def is_broken(error: BaseException) -> bool:
     """Whether the session ended under the statement."""
     if isinstance(error, asyncpg.ClientConfigurationError | asyncpg.TargetServerAttributeNotMatched):
         return False
-    lost = isinstance(error, asyncpg.PostgresConnectionError | OSError)
+    # An internal error is what asyncpg makes of a session that ended while it was being closed or cancelled.
+    lost = isinstance(error, asyncpg.PostgresConnectionError | asyncpg.InternalClientError | OSError)
     return lost or (isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError))
 
 

@@ -60,9 +60,11 @@ class SqlDatabase:
         self._check()
 
         async def attempt() -> T:
+            pool = self._pools.get(asyncio.get_running_loop()) or await self._new_pool()
+            await pool.reserve(self.patience)
             try:
                 async with asyncio.timeout(self.patience):
-                    return await self._attempt(work, *args, **kwargs)
+                    return await self._attempt(pool, work, *args, **kwargs)
             except TimeoutError as error:
                 raise self._silent() from error
 
@@ -90,12 +92,12 @@ class SqlDatabase:
 
     async def _attempt(
         self,
+        pool: Pool,
         work: Callable[Concatenate[Connection, P], Awaitable[T]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        pool = self._pools.get(asyncio.get_running_loop()) or await self._new_pool()
-        connection = await pool.take(self.patience)
+        connection = await pool.take()
         try:
             answer = await work(connection, *args, **kwargs)
         except BaseException as error:

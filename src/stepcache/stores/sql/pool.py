@@ -36,8 +36,8 @@ class Pool:
         self._farewell = self._close_at_the_end()
         await anext(self._farewell)
 
-    async def take(self, patience: float) -> Connection:
-        """A session; give it back by ``put_back`` or ``discard``.
+    async def reserve(self, patience: float) -> None:
+        """Wait in line for a session; ``take`` it then.
 
         Raises StoreUnavailableError when for ``patience`` seconds all were in use.
         """
@@ -49,6 +49,9 @@ class Pool:
                 f"all {self._size} database sessions of this process were in use for {patience:g} seconds",
                 remedy="raise ?pool_size= in the store's URL, or look at what keeps the server busy",
             ) from error
+
+    async def take(self) -> Connection:
+        """The reserved session; give it back by ``put_back`` or ``discard``. If it raises, nothing is reserved."""
         try:
             while self._idle:
                 connection, since = self._idle.pop()
