@@ -27,6 +27,8 @@ _SENTENCES: Final = {
     "42P01": ("a table of the store is missing in {place}", "run: stepcache --store {url} migrate"),
     "42703": ("a column of the store is missing in {place}", "run: stepcache --store {url} migrate"),
 }
+_EXTENDING: Final = frozenset({"mdextend", "mdzeroextend"})
+"""Where the server makes a table's file longer: it has a code for a full disk, and none for a limit of a file's size."""
 
 
 def is_transient(error: BaseException) -> bool:
@@ -72,6 +74,8 @@ def explained(error: BaseException, address: Address) -> StepcacheError:
             f"the database {place} cannot be reached ({_reason(error)})",
             remedy="look whether the server runs and the URL names its host and port",
         )
+    if getattr(error, "server_source_function", None) in _EXTENDING:
+        code = "53100"
     sentence, remedy = _SENTENCES.get(code, ("the store {place} cannot be used", ""))
     return StoreUnavailableError(
         f"{sentence.format(place=place)} ({_reason(error)})", remedy=remedy.format(url=address.shown)
