@@ -1,8 +1,8 @@
 """Keeps a database server company: ``python guard.py SIGNAL DIRECTORY [--user NAME] PROGRAM ARGUMENT...``
 
 Starts the program, as another user if told to, and ends when it does. When standard input says ``stop``, the server
-gets SIGNAL; when standard input ends, because whoever holds its other end is gone, even by SIGKILL, the directory is
-removed too. If this process dies, so does the server.
+gets SIGNAL; when standard input ends, because whoever holds its other end is gone, even by SIGKILL, the directory
+is removed too. If this process dies, so does the server.
 """
 
 from __future__ import annotations

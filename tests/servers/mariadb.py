@@ -25,7 +25,7 @@ def program(name: str) -> str:
     return found
 
 
-class _Cursor(aiomysql.Cursor):  # type: ignore[misc] - aiomysql has no types
+class _Cursor(aiomysql.Cursor):  # type: ignore[misc]  # aiomysql has no types
     async def _show_warnings(self, conn: object) -> None:
         """That there was nothing to drop is no news."""
 
@@ -44,6 +44,8 @@ class MariadbServer(Server):
     name = "mariadb"
     identity = "bigint NOT NULL AUTO_INCREMENT"
     long_text = "longtext"
+    roomy = ("--innodb-buffer-pool-size=2G",)
+    analyze = "ANALYZE TABLE"
     unique = "INDEX"
     schema = "DATABASE()"
     sqlalchemy = "mysql+aiomysql://"
@@ -122,6 +124,9 @@ class MariadbServer(Server):
 
     async def make_read_only(self, session: Session, user: str, *, on: bool) -> None:
         await session.run(f"SET GLOBAL read_only = {'ON' if on else 'OFF'}")
+
+    async def set_time_zone(self, session: Session, zone: str) -> None:
+        await session.run(f"SET GLOBAL time_zone = '{zone}'")
 
     async def sessions(self, session: Session, database: str) -> int:
         rows = await session.run(

@@ -43,6 +43,8 @@ class PostgresqlServer(Server):
     name = "postgresql"
     identity = "bigserial"
     long_text = "text"
+    roomy = ("shared_buffers=1GB",)
+    analyze = "ANALYZE"
     unique = "CONSTRAINT"
     schema = "'public'"
     sqlalchemy = "postgresql+asyncpg://"
@@ -102,6 +104,9 @@ class PostgresqlServer(Server):
 
     async def make_read_only(self, session: Session, user: str, *, on: bool) -> None:
         await session.run(f"ALTER ROLE {user} SET default_transaction_read_only = {'on' if on else 'off'}")
+
+    async def set_time_zone(self, session: Session, zone: str) -> None:
+        await session.run(f"ALTER ROLE stepcache SET timezone = '{zone}'")
 
     async def sessions(self, session: Session, database: str) -> int:
         ((count,),) = await session.run(

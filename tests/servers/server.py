@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, closing
 from pathlib import Path
 from typing import ClassVar, Protocol, TypeVar
@@ -46,6 +46,10 @@ class Server:
     """An expression for the schema of the tables."""
     sqlalchemy: ClassVar[str]
     """SQLAlchemy's URL of its dialect."""
+    roomy: ClassVar[tuple[str, ...]]
+    """Options with which a million entries fit into the server's memory."""
+    analyze: ClassVar[str]
+    """What makes the server look at a table's size."""
     end_signal: ClassVar[int] = signal.SIGKILL
     """How the server is told to end, if what it keeps is of no more use."""
 
@@ -117,6 +121,10 @@ class Server:
         """Let ``user`` write nothing, or again all that it may."""
         raise NotImplementedError
 
+    async def set_time_zone(self, session: Session, zone: str) -> None:
+        """The time zone of every new session."""
+        raise NotImplementedError
+
     async def sessions(self, session: Session, database: str) -> int:
         """How many sessions others have with ``database``."""
         raise NotImplementedError
@@ -131,10 +139,10 @@ class Server:
         for attempt in range(ATTEMPTS):
             self.port = had_port or _free_port()
             user = ["--user", self.user] if self.user else []
+            guard = [sys.executable, "-S", str(GUARD), f"{int(self.end_signal)}", str(self.directory)]
             with self.log.open("ab") as log:
                 self._guard = subprocess.Popen(
-                    [sys.executable, "-S", str(GUARD), f"{int(self.end_signal)}", str(self.directory), *user]
-                    + self.command(),
+                    [*guard, *user, *self.command()],
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=log,
@@ -199,11 +207,11 @@ S = TypeVar("S", bound=Server)
 
 
 async def until_gone(server: Server, session: Session, database: str) -> int:
-    """Wait for the end of all other sessions; how many there still are after a while."""
+    """Wait for the end of all other sessions; how many there still are after a while. The server has no events."""
     import asyncio
 
     deadline = time.monotonic() + 5
-    while (left := await server.sessions(session, database)) and time.monotonic() < deadline:
+    while (left := await server.sessions(session, database)) and time.monotonic() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     return left
 
@@ -228,6 +236,3 @@ def _family(process: int) -> list[int]:
         family.append(pending.pop())
         pending += children.get(family[-1], [])
     return family
-
-
-__all__ = ["AsyncIterator", "Server", "ServerMissingError", "Session", "until_gone"]

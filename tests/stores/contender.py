@@ -1,7 +1,7 @@
-"""One of many processes that want the same keys: ``python -m tests.stores.contender URL KEYS [HOLD]``.
+"""One of many processes that want the same keys: ``python -m tests.stores.contender URL KEYS``.
 
-Says that it is ready and waits for a line on its standard input, then gets every key once: by a hit, or by a claim that
-it publishes under. Prints a JSON list of the keys that it executed.
+Says that it is ready and waits for a line on its standard input, then gets every key once: by a hit, or by a claim
+that it publishes under. Prints a JSON list of the keys that it executed.
 """
 
 from __future__ import annotations

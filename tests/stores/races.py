@@ -34,8 +34,8 @@ class Arena(Protocol):
         *,
         turned: bool,
     ) -> tuple[Any, Any, bool]:
-        """Stop ``first`` before its ``number``-th statement, let ``second`` go as far as it gets, then both to the end.
-        The first store is the one that ``first`` works on, unless ``turned``.
+        """Stop ``first`` before its ``number``-th statement, let ``second`` go as far as it gets, then both to the
+        end. The first store is the one that ``first`` works on, unless ``turned``.
 
         Answers both answers, and whether ``first`` has so many statements.
         """

@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from hypothesis import HealthCheck, settings, stateful
 from hypothesis import strategies as st
@@ -18,6 +18,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from stepcache.stores.claim import Busy, Claim, Granted, Hit, Invalidated, Lost, Published, Released, Renewed
 from stepcache.stores.entry import Record
 from stepcache.stores.opening import FullStore
+from tests.servers.server import Server
+from tests.stores.sql_world import sql_world
 from tests.stores.world import World, a_key
 from tests.stores.worlds import MemoryWorld, sqlite_world
 
@@ -279,6 +281,13 @@ class SqliteMachine(ProtocolMachine):
         return await self.stack.enter_async_context(sqlite_world(Path(directory) / "store.db"))
 
 
+class SqlMachine(ProtocolMachine):
+    server: ClassVar[Server]
+
+    async def make_world(self) -> World:
+        return await self.stack.enter_async_context(sql_world(self.server))
+
+
 _QUICK = settings(
     deadline=None, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
@@ -290,3 +299,8 @@ def test_the_store_in_memory_keeps_the_protocol() -> None:
 
 def test_the_sqlite_store_keeps_the_protocol() -> None:
     stateful.run_state_machine_as_test(SqliteMachine, settings=settings(_QUICK, max_examples=30))
+
+
+def test_the_stores_on_servers_keep_the_protocol(server: Server) -> None:
+    machine = type("SqlMachine", (SqlMachine,), {"server": server})
+    stateful.run_state_machine_as_test(machine, settings=settings(_QUICK, max_examples=10))

@@ -92,12 +92,12 @@ class Steps:
 async def as_far_as_it_gets(call: asyncio.Future[Any], server: Server, session: Session) -> None:
     """Return when ``call`` has ended, or waits for a lock."""
     async with asyncio.timeout(_LONG):
-        while not call.done() and not await server.waiting(session):
+        while not call.done() and not await server.waiting(session):  # noqa: ASYNC110 - the server knows
             await asyncio.sleep(0.001)
 
 
 async def interleaved(
-    first: Awaitable[T], steps: Steps, number: int, second: Awaitable[T], server: Server, session: Session
+    first: Awaitable[T], steps: Steps, number: int, second: Awaitable[T], *, server: Server, session: Session
 ) -> tuple[T, T, bool]:
     """See ``races.Arena.interleaved``."""
     steps.gate = gate = Gate(number)

@@ -142,6 +142,7 @@ async def test_a_holders_own_clock_changes_nothing(server: Server, hours: int) -
 
 
 def faketime_library() -> str:
-    for path in Path("/usr/lib").glob("*/faketime/libfaketime.so.1"):
-        return str(path)
-    missing("libfaketime is not installed; on Debian: apt-get install faketime")
+    found = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+    if found is None:
+        missing("libfaketime is not installed; on Debian: apt-get install faketime")
+    return str(found)

@@ -1,4 +1,4 @@
-"""The tables of a store on a server: made in an empty database, changed by ``migrate``, refused where they will not do."""
+"""The tables of a store on a server: made in an empty database, changed by ``migrate``, refused where unfit."""
 
 from __future__ import annotations
 
@@ -29,8 +29,12 @@ DATABASE = "migration"
 KEY = a_key()
 DESCRIPTION = Description("namespace", "pipeline", "component", "task", "run", 1.5, '{"a": 1}')
 KFP_TABLE = """CREATE TABLE execution_caches (
-    "ID" {identity} PRIMARY KEY, "ExecutionCacheKey" varchar(191) NOT NULL, "ExecutionTemplate" {long_text} NOT NULL,
-    "ExecutionOutput" {long_text} NOT NULL, "MaxCacheStaleness" bigint NOT NULL, "StartedAtInSec" bigint NOT NULL,
+    "ID" {identity} PRIMARY KEY,
+    "ExecutionCacheKey" varchar(191) NOT NULL,
+    "ExecutionTemplate" {long_text} NOT NULL,
+    "ExecutionOutput" {long_text} NOT NULL,
+    "MaxCacheStaleness" bigint NOT NULL,
+    "StartedAtInSec" bigint NOT NULL,
     "EndedAtInSec" bigint NOT NULL)"""
 KFP_INDEX = 'CREATE INDEX idx_cache_key ON execution_caches ("ExecutionCacheKey")'
 

@@ -38,8 +38,8 @@ class SqlArena:
             self._steps[one],
             number,
             second(self.stores[other]),
-            self.world.server,
-            self.world.session,
+            server=self.world.server,
+            session=self.world.session,
         )
 
 

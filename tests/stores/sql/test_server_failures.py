@@ -196,17 +196,19 @@ async def test_a_server_that_dies_under_load_loses_nothing_that_was_acknowledged
         for number, store in enumerate(stores)
         for part in range(2)
     ]
-    for _ in range(2):
+
+    async def more() -> None:
         before = len(acknowledged)
         async with asyncio.timeout(60):
-            while len(acknowledged) < before + 30 and not any(client.done() for client in clients):
+            while len(acknowledged) < before + 30:
+                assert not any(client.done() for client in clients)
                 await asyncio.sleep(0.001)
+
+    for _ in range(2):
+        await more()
         await asyncio.to_thread(server.kill)
         await asyncio.to_thread(server.start)
-    before = len(acknowledged)
-    async with asyncio.timeout(60):
-        while len(acknowledged) < before + 30 and not any(client.done() for client in clients):
-            await asyncio.sleep(0.001)
+    await more()
     enough.set()
     await asyncio.gather(*clients)
     for key in acknowledged:

@@ -1,8 +1,8 @@
 """A process to be killed or stopped: ``python -m tests.stores.sql.victim URL claim|publish|stop``.
 
-``claim`` and ``publish`` do the operation many times at once, each on a key and a session of its own: the one on key n
-stands still before its n-th statement. A line of JSON tells, for each, ``stands still`` or ``acknowledged``. ``stop``
-claims a key, prints what time it has, and renews and publishes when it is given a line.
+``claim`` and ``publish`` do the operation many times at once, each on a key and a session of its own: the one on
+key n stands still before its n-th statement. A line of JSON tells, for each, ``stands still`` or ``acknowledged``.
+``stop`` claims a key, prints what time it has, and renews and publishes when it is given a line.
 """
 
 from __future__ import annotations

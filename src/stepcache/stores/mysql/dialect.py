@@ -78,7 +78,8 @@ _STORE_DETAILS: Final = """
 
 # One statement, so one moment. There is no list parameter, nor a table made of one, in words of both servers.
 _WATCH: Final = f"""
-    SELECT $clock, e."ExecutionCacheKey", e."ID", d.published_by, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    SELECT $clock, e."ExecutionCacheKey", e."ID", d.published_by,
+           NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
       FROM execution_caches e
       LEFT JOIN execution_details d ON d.entry_id = e."ID"
      WHERE e."ExecutionCacheKey" IN ($keys)
@@ -97,7 +98,7 @@ def _save(table: str, columns: str) -> str:
     names = columns.replace("\n", " ").split(", ")
     values = ", ".join(f":{name}" for name in names)
     changes = ", ".join(f"{name} = VALUES({name})" for name in names)
-    return f"INSERT INTO {table} ({columns}) VALUES ({values}) ON DUPLICATE KEY UPDATE {changes}"  # noqa: S608 - names of ours
+    return f"INSERT INTO {table} ({columns}) VALUES ({values}) ON DUPLICATE KEY UPDATE {changes}"
 
 
 class MysqlDialect:
@@ -107,6 +108,7 @@ class MysqlDialect:
         def made(template: str) -> Statement:
             return Statement(template.replace("$clock", clock), "named")
 
+        self._clock = clock
         self.shared = SharedStatements("named", clock, has_details=has_details, is_unique=is_unique)
         self._take = made(_TAKE)
         self._first_claim = made(_FIRST_CLAIM)
@@ -114,7 +116,6 @@ class MysqlDialect:
         self._insert_entry = made(_INSERT_ENTRY)
         self._store_entry = made(_INSERT_ENTRY + _OR_REPLACE)
         self._store_details = made(_STORE_DETAILS)
-        self._watch_some = lambda keys: made(_WATCH.replace("$keys", keys))
         self._settle = made("INSERT INTO stepcache_settings (name, value) VALUES (:name, :value)")
         self._finish_run = made(_FINISH_RUN)
         self._save_run = made(_save("stepcache_runs", RUN_COLUMNS))
@@ -146,7 +147,7 @@ class MysqlDialect:
         return connection.last_id
 
     async def store_entry(self, connection: Connection, values: Values) -> int:
-        """See ``Dialect``. Who was first is nobody's question here: the claim, or the row's lock, has answered it."""
+        """See ``Dialect``. Who was first is no question here: the claim, or the row's lock, has answered it."""
         await connection.execute(self._store_entry, values)
         return connection.last_id
 
@@ -163,7 +164,8 @@ class MysqlDialect:
             publishers: dict[str, str] = {}
             claims: dict[str, tuple[int, ClaimRow]] = {}
             # In the text: a key that passed the door is 64 hex digits.
-            query = self._watch_some(",".join([f"'{key}'" for key in some]))
+            text = _WATCH.replace("$keys", ",".join([f"'{key}'" for key in some])).replace("$clock", self._clock)
+            query = Statement(text, "named")
             for now, key, entry_id, published_by, *claim in await connection.fetch(query, {}):
                 if entry_id is not None:
                     publishers[key] = publisher(entry_id, published_by)

@@ -31,7 +31,7 @@ _SESSION: Final = (
 _MARIADB: Final = "SET SESSION idle_transaction_timeout = 5"
 
 
-class _Cursor(aiomysql.Cursor):  # type: ignore[misc] - aiomysql has no types
+class _Cursor(aiomysql.Cursor):  # type: ignore[misc]  # aiomysql has no types
     """A cursor that does not ask for warnings: in strict mode what matters is an error, and MySQL 8 warns of
     ``VALUES()`` at every publish, whose successor MariaDB does not know.
     """

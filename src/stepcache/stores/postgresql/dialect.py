@@ -96,7 +96,7 @@ def _save(table: str, key: str, columns: str) -> str:
     names = columns.replace("\n", " ").split(", ")
     values = ", ".join(f":{name}" for name in names)
     changes = ", ".join(f"{name} = excluded.{name}" for name in names)
-    return f"INSERT INTO {table} ({columns}) VALUES ({values}) ON CONFLICT ({key}) DO UPDATE SET {changes}"  # noqa: S608 - names of ours
+    return f"INSERT INTO {table} ({columns}) VALUES ({values}) ON CONFLICT ({key}) DO UPDATE SET {changes}"
 
 
 class PostgresqlDialect:

@@ -28,7 +28,7 @@ _SENTENCES: Final = {
     "42703": ("a column of the store is missing in {place}", "run: stepcache --store {url} migrate"),
 }
 _EXTENDING: Final = frozenset({"mdextend", "mdzeroextend"})
-"""Where the server makes a table's file longer: it has a code for a full disk, and none for a limit of a file's size."""
+"""Where the server makes a table's file longer: it has a code for a full disk, and none for a file at its limit."""
 
 
 def is_transient(error: BaseException) -> bool:

@@ -1,8 +1,8 @@
 """One database server as one process uses it (protocol.md, SQL rules).
 
-READ COMMITTED, the primary only. Every operation may be done again: when the server asks for it (a deadlock, a
-serialization failure, a lock that was waited for too long), and when the session breaks (a server that restarts), it
-is, with jitter, for as long as patience lasts.
+READ COMMITTED, the primary only. Every operation may be done again, and is, with jitter, for as long as patience
+lasts: when the server asks for it (a deadlock, a serialization failure, a lock that was waited for too long), and
+when the session breaks (a server that restarts).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The SQL of entries and claims: what both kinds of server understand is here, the rest is each dialect's own.
 
-Names are quoted as in standard SQL, which MySQL takes with ``ANSI_QUOTES``. ``$clock`` stands for the one clock that
-is compared, in milliseconds since the epoch.
+Names are quoted as in standard SQL, which MySQL takes with ``ANSI_QUOTES``. ``$clock`` stands for the one clock
+that is compared, in milliseconds since the epoch.
 """
 
 from __future__ import annotations
@@ -66,7 +66,10 @@ _FINISH_TASKS: Final = """
 RUN_COLUMNS: Final = (
     "run_id, pipeline, state, holder, created_at, finished_at, namespace, source, parameters, outputs, error"
 )
-TASK_COLUMNS: Final = "run_id, name, position, state, component, result, reason, cache_key, started_at, finished_at, log, error, outputs"
+TASK_COLUMNS: Final = (
+    "run_id, name, position, state, component, result, reason, cache_key, started_at, finished_at, log, error,"
+    " outputs"
+)
 
 
 class Dialect(Protocol):

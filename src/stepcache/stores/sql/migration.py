@@ -21,8 +21,8 @@ async def upgrade(driver: Driver, *, url: str, lock: str, unlock: str, version: 
         unlock: a statement that lets them in again; empty where the end of the transaction does.
         version: of the tables.
 
-    Raises what SQLAlchemy or the driver raises; PostgreSQL then has what it had before, and MySQL what was made up to
-    there, which the next attempt goes on from.
+    Raises what SQLAlchemy or the driver raises; PostgreSQL then has what it had before, and MySQL what was made up
+    to there, which the next attempt goes on from.
     """
     from sqlalchemy import text
     from sqlalchemy.ext.asyncio import create_async_engine

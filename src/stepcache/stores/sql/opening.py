@@ -47,8 +47,7 @@ async def open_store(
         if not found.version and not found.must_stay_as_it_is():
             await _upgrade(driver, kind)
             found = await _look(database, kind)
-        if found.version and not found.is_current:
-            raise schema.outdated(found, driver.address)
+        schema.check_current(found, driver.address)
     except BaseException:
         await database.close()
         raise

@@ -1,7 +1,7 @@
 """The sessions of one process to one server, on one event loop.
 
-The drivers' own pools are not used: asyncpg's spends a round trip on resetting a session at each return, and the two
-differ in what a full pool, a closed one and a broken session do.
+The drivers' own pools are not used: asyncpg's spends a round trip on resetting a session at each return, and the
+two differ in what a full pool, a closed one and a broken session do.
 """
 
 from __future__ import annotations

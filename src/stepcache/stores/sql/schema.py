@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,7 +30,7 @@ _KFP_COLUMNS: Final = frozenset(
 _COLUMNS: Final = f"""
     SELECT table_name, column_name
       FROM information_schema.columns
-     WHERE table_schema = $schema AND table_name IN ('{KFP_TABLE}', '{VERSION_TABLE}')"""  # noqa: S608 - names of ours
+     WHERE table_schema = $schema AND table_name IN ('{KFP_TABLE}', '{VERSION_TABLE}')"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +72,13 @@ async def inspect(connection: Connection, catalogue: Catalogue) -> Found:
     text = _COLUMNS.replace("$schema", catalogue.schema)
     for table, column in await connection.fetch(Statement(text, catalogue.style), {}):
         columns.setdefault(table, set()).add(column)
-    unique = version = False
+    unique, version = False, ""
     if KFP_TABLE in columns:
         unique = bool(await connection.fetch(Statement(catalogue.unique, catalogue.style), {}))
     if VERSION_TABLE in columns:
-        query = Statement(f"SELECT version_num FROM {VERSION_TABLE}", catalogue.style)  # noqa: S608 - a name of ours
-        version = next((row[0] for row in await connection.fetch(query, {})), False)
-    return Found(frozenset(columns.get(KFP_TABLE, ())), unique, version or "")
+        query = Statement(f"SELECT version_num FROM {VERSION_TABLE}", catalogue.style)
+        version = next((str(row[0]) for row in await connection.fetch(query, {})), "")
+    return Found(frozenset(columns.get(KFP_TABLE, ())), unique, version)
 
 
 def check(found: Found, address: Address) -> None:
@@ -109,15 +108,12 @@ def refusal(found: Found, address: Address) -> StepcacheError | None:
     )
 
 
-def outdated(found: Found, address: Address) -> StoreUnavailableError:
-    """What opening a store of an older release is answered with."""
-    return StoreUnavailableError(
+def check_current(found: Found, address: Address) -> None:
+    """Raise StoreUnavailableError for the tables of an older release."""
+    if not found.version or found.is_current:
+        return
+    raise StoreUnavailableError(
         f"{address.place} was made by an older stepcache (its schema version is {found.version}, this one needs"
         f" {VERSIONS[-1]})",
         remedy=f"run: stepcache --store {address.shown} migrate",
     )
-
-
-def described(found: Found) -> Mapping[str, object]:
-    """For people and programs."""
-    return {"version": found.version or None, "current": found.is_current}

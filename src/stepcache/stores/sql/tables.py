@@ -1,11 +1,13 @@
 """The tables of a store on a server, as declared. Migrations make them; a test compares the two.
 
-``execution_caches`` has KFP's columns under KFP's names (backend/src/cache/model/execution_cache.go), and the unique
-index that KFP's own lacks. Everything that KFP has no column for is beside it, under the row's ID, which is never
-given twice. Imported for migrations only: SQLAlchemy takes longer to import than a store takes to open.
+``execution_caches`` has KFP's columns under KFP's names (backend/src/cache/model/execution_cache.go), and the
+unique index that KFP's own lacks. Everything that KFP has no column for is beside it, under the row's ID, which is
+never given twice. Imported for migrations only: SQLAlchemy takes longer to import than a store takes to open.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from sqlalchemy import BigInteger, Column, Double, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
 from sqlalchemy.dialects import mysql
@@ -36,7 +38,7 @@ def _cache_key() -> TypeEngine[str]:
     return String(191).with_variant(mysql.VARCHAR(191, charset="ascii", collation="ascii_bin"), "mysql", "mariadb")
 
 
-_INNODB = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+_INNODB: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 
 EXECUTION_CACHES = Table(
     "execution_caches",

@@ -1,7 +1,10 @@
 """The tables of the first release. KFP's own is made only where there is none.
 
-MySQL ends a transaction at each statement of this kind. What a migration that was killed has made, the next one finds.
+MySQL ends a transaction at each statement of this kind. What a migration that was killed has made, the next one
+finds.
 """
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,6 +12,8 @@ from sqlalchemy.dialects import mysql
 
 revision = "0001"
 down_revision = None
+
+_Kind = sa.types.TypeEngine[Any] | type[sa.types.TypeEngine[Any]]
 
 
 def _varchar(length: int, charset: str, other: sa.types.TypeEngine[str] | None = None) -> sa.types.TypeEngine[str]:
@@ -20,7 +25,7 @@ def _text() -> sa.types.TypeEngine[str]:
     return sa.Text().with_variant(mysql.LONGTEXT(charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb")
 
 
-def _column(name: str, kind: sa.types.TypeEngine[object] | type[sa.types.TypeEngine[object]]) -> sa.Column[object]:
+def _column(name: str, kind: _Kind) -> sa.Column[Any]:
     return sa.Column(name, kind, nullable=False)
 
 
