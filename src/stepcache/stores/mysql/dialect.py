@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from stepcache.stores.claim import KeyState
-from stepcache.stores.sql.connection import Connection, DuplicateKeyError, Values
+from stepcache.stores.sql.connection import Connection, DuplicateKeyError, Row, Values
 from stepcache.stores.sql.dialect import CLAIM_COLUMNS, RUN_COLUMNS, TASK_COLUMNS, SharedStatements
 from stepcache.stores.sql.rows import ClaimRow, publisher, state
 from stepcache.stores.sql.statement import Statement
@@ -77,6 +77,13 @@ _STORE_DETAILS: Final = """
                             used_at = VALUES(used_at)"""
 
 # One statement, so one moment. There is no list parameter, nor a table made of one, in words of both servers.
+_STORED: Final = """
+    SELECT d.used_at, e."StartedAtInSec", e."EndedAtInSec", d.started_at,
+           EXISTS (SELECT 1 FROM execution_artifacts a WHERE a.entry_id = :entry_id)
+      FROM execution_caches e
+      JOIN execution_details d ON d.entry_id = e."ID"
+     WHERE e."ID" = :entry_id"""
+
 _WATCH: Final = f"""
     SELECT $clock, e."ExecutionCacheKey", e."ID", d.published_by,
            NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
@@ -116,22 +123,25 @@ class MysqlDialect:
         self._insert_entry = made(_INSERT_ENTRY)
         self._store_entry = made(_INSERT_ENTRY + _OR_REPLACE)
         self._store_details = made(_STORE_DETAILS)
+        self._stored = made(_STORED)
         self._settle = made("INSERT INTO stepcache_settings (name, value) VALUES (:name, :value)")
         self._finish_run = made(_FINISH_RUN)
         self._save_run = made(_save("stepcache_runs", RUN_COLUMNS))
         self._save_task = made(_save("stepcache_tasks", f"task_id, {TASK_COLUMNS}"))
 
-    async def take(self, connection: Connection, values: Values) -> None:
-        """See ``Dialect``. An update, and an insert when there was no row to update; each is a transaction of its
-        own. Together they would deadlock: a failed insert keeps a shared lock on the row that it met.
+    async def take(self, connection: Connection, values: Values, *, is_first: bool) -> None:
+        """See ``Dialect``. An insert where there was no row, else an update; each is a transaction of its own.
+        Together they would deadlock: a failed insert keeps a shared lock on the row that it met.
 
-        Race: two first claims. The second meets the row of the first, and updates it if it may.
+        Race: two first claims. The second meets the row of the first, and updates it if it may. Race: a row that is
+        deleted between the look and the update. The caller looks again, and comes back.
         """
-        if await connection.execute(self._take, values):
-            return
-        try:
-            await connection.execute(self._first_claim, values)
-        except DuplicateKeyError:
+        if is_first:
+            try:
+                await connection.execute(self._first_claim, values)
+            except DuplicateKeyError:
+                is_first = False
+        if not is_first:
             await connection.execute(self._take, values)
 
     async def give_back(self, connection: Connection, values: Values) -> int | None:
@@ -151,9 +161,11 @@ class MysqlDialect:
         await connection.execute(self._store_entry, values)
         return connection.last_id
 
-    async def store_details(self, connection: Connection, values: Values) -> None:
-        """See ``Dialect``."""
+    async def store_details(self, connection: Connection, values: Values) -> Row:
+        """See ``Dialect``. Two statements: there is no RETURNING that both servers know."""
         await connection.execute(self._store_details, values)
+        (row,) = await connection.fetch(self._stored, values)
+        return row
 
     async def watch(self, connection: Connection, keys: Collection[str]) -> Mapping[str, KeyState]:
         """See ``Dialect``. One read for each few thousand keys."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from stepcache.stores.claim import KeyState
-from stepcache.stores.sql.connection import Connection, Values
+from stepcache.stores.sql.connection import Connection, Row, Values
 from stepcache.stores.sql.dialect import CLAIM_COLUMNS, RUN_COLUMNS, TASK_COLUMNS, SharedStatements
 from stepcache.stores.sql.rows import ClaimRow, publisher, state
 from stepcache.stores.sql.statement import Statement
@@ -75,7 +75,12 @@ _STORE_DETAILS: Final = """
            run_id = excluded.run_id,
            duration = excluded.duration,
            parts = excluded.parts,
-           used_at = excluded.used_at"""
+           used_at = excluded.used_at
+    RETURNING used_at,
+              (SELECT e."StartedAtInSec" FROM execution_caches e WHERE e."ID" = entry_id),
+              (SELECT e."EndedAtInSec" FROM execution_caches e WHERE e."ID" = entry_id),
+              started_at,
+              EXISTS (SELECT 1 FROM execution_artifacts a WHERE a.entry_id = execution_details.entry_id)"""
 
 _WATCH: Final = f"""
     SELECT k.cache_key, $clock, e."ID", d.published_by, {CLAIM_COLUMNS}
@@ -118,8 +123,8 @@ class PostgresqlDialect:
         self._save_run = made(_save("stepcache_runs", "run_id", RUN_COLUMNS))
         self._save_task = made(_save("stepcache_tasks", "task_id", f"task_id, {TASK_COLUMNS}"))
 
-    async def take(self, connection: Connection, values: Values) -> None:
-        """See ``Dialect``."""
+    async def take(self, connection: Connection, values: Values, *, is_first: bool) -> None:  # noqa: ARG002
+        """See ``Dialect``. One statement does for both cases."""
         await connection.execute(self._take, values)
 
     async def give_back(self, connection: Connection, values: Values) -> int | None:
@@ -137,9 +142,10 @@ class PostgresqlDialect:
         ((entry_id,),) = await connection.fetch(self._store_entry, values)
         return int(entry_id)
 
-    async def store_details(self, connection: Connection, values: Values) -> None:
+    async def store_details(self, connection: Connection, values: Values) -> Row:
         """See ``Dialect``."""
-        await connection.execute(self._store_details, values)
+        (row,) = await connection.fetch(self._store_details, values)
+        return row
 
     async def watch(self, connection: Connection, keys: Collection[str]) -> Mapping[str, KeyState]:
         """See ``Dialect``."""

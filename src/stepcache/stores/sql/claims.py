@@ -67,7 +67,7 @@ class Claims:
                 return Granted(claim, request.lease, seen.entry, failures=held.failures, failure=held.failure)
             if held is not None and held.is_live(seen.now) and not is_mine and held.holder != request.dead_holder:
                 return held.busy(request.key, seen.now)
-            await self._dialect.take(connection, values)
+            await self._dialect.take(connection, values, is_first=held is None)
             has_tried = True
 
     async def renew(self, connection: Connection, claim: Claim, lease: float, holder: str | None) -> Renewed | Lost:

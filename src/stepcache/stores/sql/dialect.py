@@ -77,8 +77,10 @@ class Dialect(Protocol):
 
     shared: SharedStatements
 
-    async def take(self, connection: Connection, values: Values) -> None:
-        """Take the claim of a key if it is free: one conditional upsert. Whether it was is read afterwards."""
+    async def take(self, connection: Connection, values: Values, *, is_first: bool) -> None:
+        """Take the claim of a key if it is free: one conditional upsert. Whether it was is read afterwards.
+        ``is_first``: a moment ago the key had no row.
+        """
 
     async def give_back(self, connection: Connection, values: Values) -> int | None:
         """Release a claim under its fence; answer when it was granted, or None, and nothing is changed."""
@@ -89,8 +91,10 @@ class Dialect(Protocol):
     async def store_entry(self, connection: Connection, values: Values) -> int:
         """Insert the entry of a key, or replace it in place; answer its ID."""
 
-    async def store_details(self, connection: Connection, values: Values) -> None:
-        """Insert or replace what belongs to an entry."""
+    async def store_details(self, connection: Connection, values: Values) -> Row:
+        """Insert or replace what belongs to an entry. Answers, of what is stored now: the clock, the entry's
+        ``StartedAtInSec`` and ``EndedAtInSec``, ``started_at``, and whether the entry had artifacts.
+        """
 
     async def watch(self, connection: Connection, keys: Collection[str]) -> Mapping[str, KeyState]:
         """The states of all ``keys``."""

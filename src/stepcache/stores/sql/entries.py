@@ -106,8 +106,10 @@ class Entries:
         self, connection: Connection, entry_id: int, record: Record, values: Mapping[str, Any]
     ) -> Entry:
         belonging = {**values, "entry_id": entry_id}
-        await self._dialect.store_details(connection, belonging)
-        await connection.execute(self._sql.delete_artifacts, belonging)
+        stored = await self._dialect.store_details(connection, belonging)
+        now, started_in_seconds, ended_in_seconds, started_at, had_artifacts = stored
+        if had_artifacts:
+            await connection.execute(self._sql.delete_artifacts, belonging)
         # Each digest once: its size belongs to it.
         artifacts = {artifact.digest: artifact.size for artifact in record.artifacts}
         if artifacts:
@@ -115,10 +117,16 @@ class Entries:
                 self._sql.insert_artifact,
                 [{"entry_id": entry_id, "digest": digest, "size": size} for digest, size in artifacts.items()],
             )
-        stored = await self.lookup(connection, values["key"])
-        if stored is None:
-            raise RacedError
-        return stored
+        return Entry(
+            key=values["key"],
+            id=entry_id,
+            output=record.output,
+            max_staleness=record.max_staleness,
+            started_at=started_in_seconds,
+            ended_at=ended_in_seconds,
+            age=(now - started_at) / 1000,
+            published_by=values["published_by"],
+        )
 
     async def _delete(self, connection: Connection, entry_id: int) -> None:
         values = {"entry_id": entry_id}

@@ -41,6 +41,9 @@ class Pool:
 
         Raises StoreUnavailableError when for ``patience`` seconds all were in use.
         """
+        if not self._free.locked():  # nobody waits: then this does not, and a timeout is not worth its price
+            await self._free.acquire()
+            return
         try:
             async with asyncio.timeout(patience):
                 await self._free.acquire()
