@@ -64,7 +64,8 @@ TABLE = (
         "STEPCACHE_STORE",
         "URL",
         "`sqlite:///` and `stepcache.db` in the home",
-        "The database of entries, claims and runs: `sqlite:///FILE`, or `memory://` for one process and no trace.",
+        "The database of entries, claims and runs: `sqlite:///FILE`, `postgresql://…`, `mysql://…`, or `memory://`"
+        " for one process and no trace.",
         str,
     ),
     Setting(

@@ -21,7 +21,7 @@ LONG = 60.0  # seconds; only a broken test waits for so long
 def start(stack: ExitStack, program: str, *arguments: object) -> subprocess.Popen[str]:
     """A process that is killed, if need be, when the stack is left."""
     process = subprocess.Popen(
-        [sys.executable, "-m", f"tests.stores.sqlite.{program}", *map(str, arguments)],
+        [sys.executable, "-m", f"tests.stores.{program}", *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -34,7 +34,7 @@ def start(stack: ExitStack, program: str, *arguments: object) -> subprocess.Pope
 def contend(path: Path, processes: int, keys: int) -> list[str]:
     """Set ``processes`` off at once; answer what they executed, one after the other."""
     with ExitStack() as stack:
-        running = [start(stack, "contender", path, keys) for _ in range(processes)]
+        running = [start(stack, "contender", f"sqlite:///{path}", keys) for _ in range(processes)]
         outputs = []
         for process in running:
             assert process.stdin is not None
@@ -43,7 +43,7 @@ def contend(path: Path, processes: int, keys: int) -> list[str]:
         for process in running:
             outputs.append(process.communicate(timeout=LONG)[0])
             assert process.returncode == 0
-    return [key for output in outputs for key in json.loads(output)]
+    return [key for output in outputs for key in json.loads(output.splitlines()[-1])]
 
 
 def test_a_storm_of_processes_executes_each_key_once(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ async def test_a_publish_that_is_killed_leaves_the_old_result_or_the_new_one(tmp
         await store.open()
         old = await publish(store, KEY, a_record("old"))
         with ExitStack() as stack:
-            process = start(stack, "publisher", path, number)
+            process = start(stack, "sqlite.publisher", path, number)
             assert process.stdout is not None
             answer = process.stdout.readline().strip()
             process.kill()
