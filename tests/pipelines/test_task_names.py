@@ -16,6 +16,14 @@ STEP = {
 }
 FROM_INPUT = {"componentInputParameter": "given"}
 FROM_NOWHERE = {"componentInputParameter": "absent"}
+NO_ARTIFACT = {"componentInputArtifact": "absent"}
+OPTIONAL = {
+    "executorLabel": "e",
+    "inputDefinitions": {
+        "parameters": {"x": {"parameterType": "STRING", "isOptional": True}},
+        "artifacts": {"data": {**ARTIFACT, "isOptional": True}},
+    },
+}
 CONDITION: dict[str, Any] = {"triggerPolicy": {"condition": "1 == 2"}}
 LOOP: dict[str, Any] = {"parameterIterator": {"itemInput": "item", "items": {"raw": "[]"}}}
 
@@ -77,7 +85,7 @@ OUTER = _dag({"a": _task("inner")}, Output="Output", dead="nothing", made="made"
     [
         ({"t": _task(parameters={"x": FROM_NOWHERE})}, {}, "'x' from the input parameter 'absent'"),
         ({"t": _task(parameters={"x": FROM_NOWHERE}, **CONDITION)}, {}, "'x' from the input parameter 'absent'"),
-        ({"t": _task(artifacts={"data": {"componentInputArtifact": "absent"}})}, {}, "input artifact 'absent'"),
+        ({"t": _task(artifacts={"data": NO_ARTIFACT})}, {}, "input artifact 'absent'"),
         (
             {"t": _task(), "u": _task(artifacts={"data": _artifact("t", "absent")})},
             {},
@@ -149,6 +157,8 @@ def test_a_name_that_every_run_would_fail_by_is_refused(
                 }
             },
         ),
+        # an optional input: what it comes from may be absent
+        ({"t": _task("optional", {"x": FROM_NOWHERE}, {"data": NO_ARTIFACT})}, {"optional": OPTIONAL}),
         # an input for a placeholder only
         ({"t": _task(parameters={"pipelinechannel--given": FROM_INPUT})}, {}),
         # a step may write a parameter that it does not declare

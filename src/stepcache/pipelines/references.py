@@ -17,9 +17,12 @@ from stepcache.pipelines.model import Component, Dag, Pipeline, Task
 
 def check(pipeline: Pipeline, source: str) -> None:
     """Raise InputError when a name leads nowhere, or tasks or components depend on one another in a circle."""
-    for problems in (_structure(pipeline), task_names.problems(pipeline)):  # the names only of a sound structure
-        for problem in problems:
-            raise InputError(f"{source}: {problem}", remedy="compile the pipeline again with the KFP SDK")
+    again = "compile the pipeline again with the KFP SDK"
+    for problem in _structure(pipeline):
+        raise InputError(f"{source}: {problem}", remedy=again)
+    for problem in task_names.problems(pipeline):  # which relies on a sound structure
+        remedy = f"{again}, perhaps another version of it: KFP would fail at this task too"
+        raise InputError(f"{source}: {problem}", remedy=remedy)
 
 
 def without_unused(pipeline: Pipeline) -> Pipeline:

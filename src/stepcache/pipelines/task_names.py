@@ -1,7 +1,8 @@
 """Whether the inputs and outputs that tasks name are there.
 
 KFP finds out when a task runs (``backend/src/v2/driver/resolve.go``), so a wrong name in a branch that is not taken
-harms no run, and is not reported: only the tasks are looked at that every run comes to.
+harms no run, and is not reported: only the tasks are looked at that every run comes to. Compilers do lose names:
+the KFP SDK 2.17 does for a text that holds the item of a loop, ``f"{item}"``, when the loop is inside of a group.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator
 from graphlib import TopologicalSorter
+from typing import TypeGuard
 
 from stepcache.pipelines.model import (
+    ArtifactSpec,
     Component,
     ComponentInput,
     Dag,
+    InputParameter,
     ParameterSource,
     Pipeline,
     Task,
@@ -69,19 +73,18 @@ class _Check:
         for name, source in self._task.parameters.items():
             yield from self._parameter(name, source, parameters)
         for name, origin in self._task.artifacts.items():
-            if isinstance(origin, ComponentInput):
-                if origin.name not in artifacts:
-                    yield f"takes '{name}' from the input artifact '{origin.name}', which is not there"
-            elif not self._is_made(origin, artifact=True):
+            if isinstance(origin, TaskOutput) and not self._is_made(origin, artifact=True):
                 yield f"takes '{name}' from '{origin.task}', which has no output artifact '{origin.output}'"
+            if _is_missed(origin, artifacts, self._executed.input_artifacts.get(name)):
+                yield f"takes '{name}' from the input artifact '{origin.name}', which is not there"
         yield from self._iterator()
 
     def _parameter(self, name: str, source: ParameterSource, parameters: Collection[str]) -> Iterator[str]:
         origin = source.origin
-        if isinstance(origin, ComponentInput) and origin.name not in parameters:
-            yield f"takes '{name}' from the input parameter '{origin.name}', which is not there"
         if isinstance(origin, TaskOutput) and not self._is_made(origin, artifact=False):
             yield f"takes '{name}' from '{origin.task}', which has no output parameter '{origin.output}'"
+        if _is_missed(origin, parameters, self._executed.inputs.get(name)):
+            yield f"takes '{name}' from the input parameter '{origin.name}', which is not there"
 
     def _iterator(self) -> Iterator[str]:
         iterator = self._task.iterator
@@ -114,6 +117,16 @@ class _Check:
                 tasks = ((body.tasks[inner.task], inner.output) for inner in origins)
                 pending.extend((self._pipeline.components[task.component], name) for task, name in tasks)
         return False
+
+
+def _is_missed(
+    origin: object, names: Collection[str], declared: InputParameter | ArtifactSpec | None
+) -> TypeGuard[ComponentInput]:
+    """Whether an input is taken from one that the DAG does not have, and is needed: newer drivers go on without a
+    value if the task's component declares the input as optional (``resolver/parameters.go``).
+    """
+    is_optional = declared is not None and declared.optional
+    return isinstance(origin, ComponentInput) and origin.name not in names and not is_optional
 
 
 def _is_json_list(text: str) -> bool:
