@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepcache.errors import InputError
@@ -218,7 +218,7 @@ STRANGE: tuple[Any, ...] = (
 
 
 @pytest.mark.parametrize("sample", ["if_elif_else_complex", "pipeline_with_importer", "pipeline_with_retry"])
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(data=st.data())
 def test_no_document_raises_anything_else(sample: str, data: st.DataObject) -> None:
     document = _documents(SAMPLES / f"{sample}.yaml")[0]
