@@ -218,7 +218,7 @@ STRANGE: tuple[Any, ...] = (
 
 
 @pytest.mark.parametrize("sample", ["if_elif_else_complex", "pipeline_with_importer", "pipeline_with_retry"])
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_no_document_raises_anything_else(sample: str, data: st.DataObject) -> None:
     document = _documents(SAMPLES / f"{sample}.yaml")[0]
