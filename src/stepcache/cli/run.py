@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepcache.cli import places
+from stepcache.cli import places, run_options
 
 if TYPE_CHECKING:
     from stepcache.artifacts.contract import ArtifactStore
     from stepcache.pipelines.engine import Options
-    from stepcache.pipelines.model import JsonValue, Pipeline
+    from stepcache.pipelines.model import Pipeline
     from stepcache.pipelines.result import RunResult
-    from stepcache.pipelines.root_inputs import Given
+    from stepcache.pipelines.root_inputs import Given, RootInputs
 
 HELP = "execute a compiled pipeline; reuse what was already done"
 EPILOG = """examples:
@@ -58,9 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=PATH|URI",
         help="set an artifact that the pipeline takes (repeatable)",
     )
-    parser.add_argument(
-        "--max-parallel", type=_positive, metavar="N", help="how many steps run at once (default: one per core)"
-    )
+    run_options.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="end with one JSON document on standard output")
 
 
@@ -72,11 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
     given = _given(arguments)
     pipeline = loading.load(arguments.file)
     inputs = pipeline_arguments.resolve(pipeline.root, given)
-
-    from stepcache.pipelines.engine import Options  # only now: bad input is told without loading the engine
-
-    options = Options() if arguments.max_parallel is None else Options(max_parallel=arguments.max_parallel)
-    return asyncio.run(_run(arguments, pipeline, inputs.parameters, options))
+    options = run_options.options(arguments, places.settings(arguments).home)
+    return asyncio.run(_run(arguments, pipeline, inputs, options))
 
 
 def _given(arguments: argparse.Namespace) -> Given:
@@ -92,9 +87,7 @@ def _given(arguments: argparse.Namespace) -> Given:
     )
 
 
-async def _run(
-    arguments: argparse.Namespace, pipeline: Pipeline, parameters: dict[str, JsonValue], options: Options
-) -> int:
+async def _run(arguments: argparse.Namespace, pipeline: Pipeline, inputs: RootInputs, options: Options) -> int:
     from stepcache.cli import progress
     from stepcache.pipelines.engine import Engine
     from stepcache.pipelines.task_record import State
@@ -105,7 +98,7 @@ async def _run(
             try:
                 with _interruptible():
                     result = await engine.run(
-                        pipeline, parameters, source=str(arguments.file), options=options, listener=listener
+                        pipeline, inputs, source=str(arguments.file), options=options, listener=listener
                     )
             except asyncio.CancelledError:
                 listener.interrupted()
@@ -149,9 +142,3 @@ def _print_document(result: RunResult, artifacts: ArtifactStore) -> None:
     json.dump(result.to_document(artifacts), sys.stdout)
     sys.stdout.write("\n")
     sys.stdout.flush()
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got '{text}'")
-    return int(text)

@@ -7,7 +7,6 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,15 +15,16 @@ from stepcache.cache.holder import Holder
 from stepcache.errors import StepcacheError
 from stepcache.executors import host
 from stepcache.executors.supervisor import Supervisor
-from stepcache.pipelines import requirements, task_order, temporary, unsupported, workspace
+from stepcache.pipelines import requirements, root_values, task_order, temporary, unsupported, workspace
 from stepcache.pipelines.context import RunContext
 from stepcache.pipelines.dag_run import DagFailedError, DagRun
 from stepcache.pipelines.listener import Listener, Silence
 from stepcache.pipelines.mask import Mask
-from stepcache.pipelines.model import Dag, JsonValue, Pipeline
+from stepcache.pipelines.model import Dag, Pipeline
 from stepcache.pipelines.policy import Policies
 from stepcache.pipelines.recorder import Recorder
 from stepcache.pipelines.result import RunResult
+from stepcache.pipelines.root_inputs import RootInputs
 from stepcache.pipelines.session import Session
 from stepcache.pipelines.task_record import State
 from stepcache.pipelines.values import Values
@@ -61,13 +61,13 @@ class Engine:
     async def run(
         self,
         pipeline: Pipeline,
-        parameters: Mapping[str, JsonValue],
+        inputs: RootInputs,
         *,
         source: str,
         options: Options,
         listener: Listener | None = None,
     ) -> RunResult:
-        """Execute ``pipeline`` once; ``parameters`` are typed and complete (see ``arguments.resolve``).
+        """Execute ``pipeline`` once; ``inputs`` are typed and complete (see ``arguments.resolve``).
 
         A failed task makes a FAILED result, no exception. Cancelling the call stops the steps, gives their claims
         back, records the run as CANCELED, and raises CancelledError. Raises InputError, before anything is
@@ -85,12 +85,12 @@ class Engine:
             created_at=time.time(),
             namespace=options.namespace,
             source=source,
-            parameters=json.dumps(dict(parameters)),
+            parameters=json.dumps(inputs.parameters),
         )
         await self._runs.save_run(run)
         listener = listener or Silence()
         listener.run_started(run.run_id, pipeline.name)
-        return await self._execute(pipeline, Values(dict(parameters)), run, options, listener)
+        return await self._execute(pipeline, inputs, run, options, listener)
 
     async def sweep(self) -> int:
         """End the runs whose engine died, remove the files of their steps, and say how many runs there were."""
@@ -108,7 +108,7 @@ class Engine:
         return len(dead)
 
     async def _execute(
-        self, pipeline: Pipeline, inputs: Values, run: RunRow, options: Options, listener: Listener
+        self, pipeline: Pipeline, inputs: RootInputs, run: RunRow, options: Options, listener: Listener
     ) -> RunResult:
         supervisor = await Supervisor.start()
         recorder = Recorder(self._runs, run.run_id)
@@ -140,7 +140,7 @@ class Engine:
         state, error, outputs = State.FAILED, "", Values()
         try:
             async with recorder:
-                outputs = await _root(pipeline, inputs, session)
+                outputs = await _root(pipeline, await root_values.bring(inputs, session), session)
             state = State.SUCCEEDED
         except DagFailedError as failure:
             error = str(failure)
