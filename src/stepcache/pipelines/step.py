@@ -88,6 +88,8 @@ def _prepare(step: Step, scratch: Path, temporary: Path, log: Path, session: Ses
         directory.mkdir(parents=True)
     told = executor_input.build(step.component, step.inputs, paths, session.artifacts.path)
     if step.code is None:
+        if not step.container.command:
+            raise StepFailedError(f"it runs the program that the image {step.container.image} starts by itself")
         argv = command_line.resolve((*step.container.command, *step.container.args), told, step.run)
         declared = step.container.environment
     else:

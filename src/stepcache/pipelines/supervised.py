@@ -6,18 +6,23 @@ import asyncio
 
 from stepcache.cache.cache import Holding
 from stepcache.cache.holder import StepProcess
+from stepcache.errors import InputError
 from stepcache.executors.running_step import RunningStep
 from stepcache.executors.step import StepCommand, StepExit
 from stepcache.pipelines.session import Session
-from stepcache.pipelines.work import StepStoppedError
+from stepcache.pipelines.work import StepFailedError, StepStoppedError
 
 
 async def run(command: StepCommand, session: Session, holding: Holding | None) -> StepExit:
     """Run ``command`` and answer how it ended, when no process of it is left.
 
-    Raises StepStoppedError when the claim was lost: it was stopped then. A cancellation stops it first.
+    Raises StepStoppedError when the claim was lost: it was stopped then. A cancellation stops it first. Raises
+    StepFailedError for a command that cannot be started.
     """
-    running = await session.supervisor.run(command)
+    try:
+        running = await session.supervisor.run(command)
+    except InputError as error:
+        raise StepFailedError(str(error)) from error
     try:
         if holding is None:
             return await running.wait()
