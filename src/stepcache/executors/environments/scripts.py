@@ -22,6 +22,8 @@ def free(directory: Path, prefix: Path) -> None:
     for path in directory.iterdir() if directory.is_dir() else ():
         if not path.is_symlink() and path.is_file():
             content = path.read_bytes()
-            head = _THROUGH_A_SHELL.match(content) or _DIRECT.match(content)
-            if head is not None and os.fsencode(prefix) in head[0]:
-                path.write_bytes(_LINE + content[head.end() :])
+            through, direct = _THROUGH_A_SHELL.match(content), _DIRECT.match(content)
+            if through is not None:  # an installer's, whichever way the path is quoted in it
+                path.write_bytes(_LINE + content[through.end() :])
+            elif direct is not None and os.fsencode(prefix) in direct[0]:
+                path.write_bytes(_LINE + content[direct.end() :])
