@@ -48,7 +48,7 @@ Installing = Callable[..., tuple[str, ...]]
 _WHERE = "import {0}; print({0}.VERSION, {0}.__file__)"
 
 
-@pytest.mark.parametrize("tool", ["pip", "python -m pip", "python3 -m pip", "sys.executable", "uv"])
+@pytest.mark.parametrize("tool", ["pip", "sys.executable", "uv"])
 def test_a_step_installs_for_itself(
     tool: str, environment: Environment, links: Path, install: Installing, tmp_path: Path
 ) -> None:
@@ -65,7 +65,7 @@ def test_a_step_installs_for_itself(
     elif tool == "uv":
         steps.run(overlay, uv.find_uv_bin(), "--no-cache", "pip", *install("gamma"))
     else:
-        steps.run(overlay, *tool.split(), *install("gamma"))
+        steps.run(overlay, "pip", *install("gamma"))
     assert steps.python(overlay, _WHERE.format("gamma")) == f"1.0 {overlay.site_packages}/gamma.py"
     assert steps.run(overlay, "say-gamma").startswith(f"{overlay.prefix}/bin/python")
     other = environment.overlay(tmp_path / "other" / "python")

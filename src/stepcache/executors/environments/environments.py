@@ -13,7 +13,7 @@ from pathlib import Path
 from stepcache.errors import StepcacheError
 from stepcache.executors import host
 from stepcache.executors.distributions import installed, site_directories
-from stepcache.executors.environments import file_lock, installation, resolution
+from stepcache.executors.environments import file_lock, installation, resolution, scratch
 from stepcache.executors.environments.engine_package import EnginePackage
 from stepcache.executors.environments.environment import Environment, data_files
 from stepcache.executors.environments.interpreter import Interpreter
@@ -107,7 +107,13 @@ class Environments:
             if kept is not None:  # another process resolved it while this one waited
                 return kept
             self._report(f"resolving {request}")
-            lines = await resolution.resolve(request, _kfp_version(), self._uv, path.parent, anew=self._refresh)
+            try:
+                async with scratch.made(path) as directory:
+                    lines = await resolution.resolve(
+                        request, _kfp_version(), self._uv, directory, anew=self._refresh
+                    )
+            except OSError as error:
+                raise StepcacheError(f"cannot resolve {request}: {error}") from error
             self._locks.keep_resolved(request, self._interpreter, lines)
             return sorted(lines)
 

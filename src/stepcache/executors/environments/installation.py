@@ -19,7 +19,8 @@ async def install(lines: list[str], request: Request, uv: Uv, root: Path, scratc
     ``uv_failure.error`` says.
     """
     doing = f"cannot install {request}"
-    await uv.run(doing, ["venv", "--no-project", "--python", str(uv.interpreter.path), str(root)], request, scratch)
+    venv = ["venv", "--no-project", "--relocatable", "--python", str(uv.interpreter.path), str(root)]
+    await uv.run(doing, venv, request, scratch)
     made_by_venv = await asyncio.to_thread(_no_directories, root, root / "bin")
     if lines:
         wanted = scratch / "requirements.txt"

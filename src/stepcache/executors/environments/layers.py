@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from stepcache.errors import StepcacheError
-from stepcache.executors.environments import file_lock, trees
+from stepcache.executors.environments import file_lock, scratch, trees
 
 _MARKER = "layer.json"
 """Written last, inside a layer: what was in it when it was complete."""
@@ -47,22 +46,18 @@ class Layers:
         return path
 
     async def _make(self, path: Path, make: Callable[[Path, Path], Awaitable[None]]) -> None:
-        await asyncio.to_thread(self._clear, path)
-        scratch = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._directory, prefix=f".{path.name}-"))
-        try:
-            root = scratch / "root"
-            await make(root, scratch)
+        async with scratch.made(path) as directory:
+            root = directory / "root"
+            await make(root, directory)
+            await asyncio.to_thread(_put_aside, path, directory)
             await asyncio.to_thread(_complete, root, path)
-        finally:
-            await asyncio.shield(asyncio.to_thread(trees.remove, scratch))
 
-    def _clear(self, path: Path) -> None:
-        """Remove what a dead process left (the caller holds the lock, so none that lives), and an altered layer."""
-        if path.exists():
-            path.chmod(0o755)
-            path.rename(Path(tempfile.mkdtemp(dir=self._directory, prefix=f".{path.name}-")) / "altered")
-        for remains in self._directory.glob(f".{path.name}-*"):
-            trees.remove(remains)
+
+def _put_aside(path: Path, directory: Path) -> None:
+    """Make room where an altered layer is: whoever uses it at this moment finds what it has opened, and no more."""
+    if path.exists():
+        path.chmod(0o755)
+        path.rename(directory / "altered")
 
 
 def _complete(root: Path, path: Path) -> None:

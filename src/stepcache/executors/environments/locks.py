@@ -49,8 +49,7 @@ class Locks:
             _write(path, lock.text)
 
     def request_path(self, request: Request, interpreter: Interpreter, suffix: str) -> Path:
-        """A file that belongs to ``request``; its directory exists."""
-        self._requests.mkdir(parents=True, exist_ok=True)
+        """A file that belongs to ``request``."""
         return self._requests / f"{request.digest(interpreter)}{suffix}"
 
 

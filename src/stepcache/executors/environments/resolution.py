@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -28,26 +26,23 @@ version = "{version}"
 """
 
 
-async def resolve(request: Request, kfp: str, uv: Uv, directory: Path, *, anew: bool) -> list[str]:
-    """The lines of a lock that satisfies ``request``; what is temporary goes into ``directory``, which exists.
+async def resolve(request: Request, kfp: str, uv: Uv, scratch: Path, *, anew: bool) -> list[str]:
+    """The lines of a lock that satisfies ``request``; ``scratch`` takes what is temporary.
 
     Where the requirements leave the version of kfp open, it is ``kfp``. With ``anew`` nothing that uv remembers of
     an index is used. Raises InputError and StepcacheError as ``uv_failure.error`` says, and OSError.
     """
-    temporary = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=directory, prefix=".resolving-"))
-    try:
-        wanted, answer = await asyncio.to_thread(_prepare, request, kfp, temporary)
-        arguments = ["pip", "compile", str(wanted), "--format", "pylock.toml", "--output-file", str(answer)]
-        arguments += ["--python", str(uv.interpreter.path), *request.options.resolving()]
-        arguments += ["--refresh"] if anew else []
-        await uv.run(f"cannot resolve {request}", arguments, request, temporary)
-        return await asyncio.to_thread(_lines, answer)
-    finally:
-        await asyncio.shield(asyncio.to_thread(shutil.rmtree, temporary, ignore_errors=True))
+    wanted, answer = await asyncio.to_thread(_prepare, request, kfp, scratch)
+    arguments = ["pip", "compile", str(wanted), "--format", "pylock.toml", "--output-file", str(answer)]
+    arguments += ["--python", str(uv.interpreter.path), *request.options.resolving()]
+    arguments += ["--refresh"] if anew else []
+    await uv.run(f"cannot resolve {request}", arguments, request, scratch)
+    return await asyncio.to_thread(_lines, answer)
 
 
 def _prepare(request: Request, kfp: str, directory: Path) -> tuple[Path, Path]:
     wanted, answer = directory / "requirements.txt", directory / "pylock.toml"
+    wanted.touch(mode=0o600)  # it holds the credentials of the request's URLs
     wanted.write_text("".join(f"{line}\n" for line in request.requirements), encoding="utf-8")
     answer.write_text(_PREFERENCE.format(version=kfp), encoding="utf-8")  # uv prefers what its last answer held
     return wanted, answer

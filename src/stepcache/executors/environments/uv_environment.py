@@ -41,8 +41,10 @@ def build(inherited: Mapping[str, str], options: PipOptions, cache: Path) -> dic
     _add(variables, "UV_INDEX", extra, " ")
     _add(variables, "UV_FIND_LINKS", (*options.find_links, *configuration.find_links), ",")
     _add(variables, "UV_INSECURE_HOST", (*options.trusted_hosts, *configuration.trusted_hosts), " ")
-    # pip knows no order among indexes: the best version of all of them wins
-    variables.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
+    if variables.keys() & {"UV_INDEX", "UV_EXTRA_INDEX_URL"}:
+        # pip knows no order among indexes: the best version of all of them wins. Not for a single one, of which uv
+        # would not say that it refused the credentials.
+        variables.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
     return variables | {"UV_CACHE_DIR": str(cache), "UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1"}
 
 
