@@ -1,8 +1,8 @@
 """An engine to be killed: ``python -m …asking_engine HOME EVENT REQUIREMENT OPTION…``.
 
-Asks for one environment; prints what is reported while it is made, and in the end the directory of its packages, the
-digest of its lock and the number of changes of files below ``HOME``. It kills itself at the ``EVENT``-th of these,
-never at 0.
+Asks for one environment; prints what is reported while it is made, and in the end the directory of its packages,
+the digest of its lock and the number of changes of files below ``HOME``. It kills itself at the ``EVENT``-th of
+these, never at 0.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from tests.executors.environments.packages import source
 from tests.executors.observing import until
 
 _ROOT = Path(__file__).parents[3]
-_KILLS = 10
+_KILLS = 8
 
 
 @contextmanager

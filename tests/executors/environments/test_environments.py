@@ -335,8 +335,10 @@ async def test_a_home_that_cannot_be_written(supervisor: Supervisor, tmp_path: P
         await Environments(tmp_path / "file", supervisor).ready(wanted("alpha"))
 
 
-async def test_paths_with_spaces_and_other_letters(supervisor: Supervisor, wanted: Wanting, tmp_path: Path) -> None:
-    home = tmp_path / 'Zoë\'s "own" home'
+async def test_paths_with_spaces_and_other_letters(
+    supervisor: Supervisor, wanted: Wanting, home: Path, tmp_path: Path
+) -> None:
+    home = home.rename(tmp_path / 'Zoë\'s "own" home')
     environment = await Environments(home, supervisor).ready(wanted("alpha"))
     overlay = environment.overlay(home / "a step" / "python")
     assert steps.python(overlay, "import alpha; print(alpha.VERSION)") == "2.0"

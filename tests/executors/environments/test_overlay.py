@@ -147,7 +147,9 @@ def test_the_variables_put_the_step_first() -> None:
 def test_the_engines_packages_are_those_of_the_engine(opened: Opening, tmp_path: Path) -> None:
     overlay = opened().of_engine().overlay(tmp_path / "python")
     program = "import yaml, kfp, sys; print(yaml.__file__, kfp.__file__, sys.base_prefix)"
-    by_engine = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    by_engine = subprocess.run(
+        [sys.executable, "-c", program], env=lightweight.ENVIRONMENT, capture_output=True, text=True, check=True
+    )
     assert steps.python(overlay, program) == by_engine.stdout.strip()
 
 

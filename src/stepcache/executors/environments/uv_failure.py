@@ -19,6 +19,7 @@ _NOT_SATISFIABLE = re.compile(
     r"No solution found|Couldn't parse requirement|Distribution not found|Failed to parse|is invalid"
     r"|Failed to read `--find-links`|conflicting|does not appear to be a Python project|Hash mismatch"
 )
+_NOT_BUILT = re.compile(r"Failed to build|build backend returned an error")
 _OTHER_FILE = re.compile(r"Hash mismatch")
 
 
@@ -41,6 +42,11 @@ def error(doing: str, output: str) -> StepcacheError:
         return StepcacheError(
             f"{doing}: a package index refuses the request{told}",
             remedy="Give the index's credentials in its URL, in uv's settings or in ~/.netrc.",
+        )
+    if _NOT_BUILT.search(output) and not _UNREACHABLE.search(output):
+        return StepcacheError(
+            f"{doing}: a package comes as source only, and cannot be built here{told}",
+            remedy="Ask for a version that has a wheel for this Python, or install what the build needs.",
         )
     if _NOT_THERE.search(output) or (_NOT_SATISFIABLE.search(output) and not _UNREACHABLE.search(output)):
         return InputError(
