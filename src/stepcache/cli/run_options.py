@@ -21,6 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="run the commands of container components on this machine, without their image",
     )
+    parser.add_argument(
+        "--refresh-env",
+        action="store_true",
+        help="resolve the packages that components ask for again, instead of by the kept locks",
+    )
     parser.add_argument("--no-cache", action="store_true", help="reuse nothing and store nothing")
     parser.add_argument(
         "--refresh",
@@ -48,6 +53,7 @@ def options(arguments: argparse.Namespace, home: Path) -> Options:
 
     chosen = Options(
         host_commands=arguments.host_commands,
+        refresh_environments=arguments.refresh_env,
         policies=_policies(arguments, home),
         wait_timeout=None if arguments.wait_timeout is None else staleness.seconds(arguments.wait_timeout),
     )

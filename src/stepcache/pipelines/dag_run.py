@@ -157,7 +157,7 @@ async def _execute(
         _begin(record, session)
         return await DagRun(component, component.body, inputs, f"{record.name}/", session).outputs()
     record.started_at = time.time()
-    work = works.of(component, inputs, _placeholders(task, record, session), session)
+    work = await works.of(component, inputs, _placeholders(task, record, session), session)
     return await TaskRun(task, work, record, session).outputs()
 
 

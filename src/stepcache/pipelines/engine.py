@@ -13,9 +13,9 @@ from pathlib import Path
 from stepcache.cache.cache import Cache
 from stepcache.cache.holder import Holder
 from stepcache.errors import StepcacheError
-from stepcache.executors import host
+from stepcache.executors.environments.environments import Environments
 from stepcache.executors.supervisor import Supervisor
-from stepcache.pipelines import requirements, root_values, task_order, temporary, unsupported, workspace
+from stepcache.pipelines import image_python, root_values, task_order, temporary, unsupported, workspace
 from stepcache.pipelines.context import RunContext
 from stepcache.pipelines.dag_run import DagFailedError, DagRun
 from stepcache.pipelines.listener import Listener, Silence
@@ -46,6 +46,8 @@ class Options:
     """Whether the commands of container components run on this machine, without their image."""
     policies: Policies = field(default_factory=Policies)
     """How tasks use the cache: the one thing here that may change a key, by inputs that are to be ignored."""
+    refresh_environments: bool = False
+    """Whether the requirements of components are resolved again, instead of taking the locks that are kept."""
     wait_timeout: float | None = None
     """How many seconds a task waits for somebody else's execution of it; None for as long as it takes."""
 
@@ -75,7 +77,6 @@ class Engine:
         store or the artifact store cannot be used.
         """
         unsupported.check(pipeline, source, commands=options.host_commands)
-        requirements.check(pipeline, source)
         await self.sweep()
         run = RunRow(
             run_id=str(uuid.uuid4()),
@@ -90,6 +91,8 @@ class Engine:
         await self._runs.save_run(run)
         listener = listener or Silence()
         listener.run_started(run.run_id, pipeline.name)
+        for warning in image_python.warnings(pipeline):
+            listener.warn(warning)
         return await self._execute(pipeline, inputs, run, options, listener)
 
     async def sweep(self) -> int:
@@ -112,6 +115,9 @@ class Engine:
     ) -> RunResult:
         supervisor = await Supervisor.start()
         recorder = Recorder(self._runs, run.run_id)
+        environments = Environments(
+            self._home, supervisor, refresh=options.refresh_environments, report=listener.note
+        )
         session = Session(
             pipeline=pipeline,
             context=RunContext(
@@ -132,7 +138,8 @@ class Engine:
             environment=os.environ,
             grace=options.grace,
             namespace=options.namespace,
-            executor=host.describe(),
+            environments=environments,
+            engine_environment=environments.of_engine(),
             mask=Mask.of(self._home),
             policies=options.policies,
             wait_timeout=options.wait_timeout,

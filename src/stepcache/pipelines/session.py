@@ -12,6 +12,8 @@ from pathlib import Path
 from stepcache.artifacts.contract import ArtifactStore
 from stepcache.artifacts.scratch import Scratch
 from stepcache.cache.cache import Cache
+from stepcache.executors.environments.environment import Environment
+from stepcache.executors.environments.environments import Environments
 from stepcache.executors.supervisor import Supervisor
 from stepcache.pipelines.context import RunContext
 from stepcache.pipelines.listener import Listener
@@ -41,8 +43,9 @@ class Session:
     grace: float
     """Seconds between TERM and KILL for a step that is stopped."""
     namespace: str
-    executor: Mapping[str, str]
-    """What runs the steps, as keys name it."""
+    environments: Environments
+    engine_environment: Environment
+    """The engine's own packages, as they were when the run began."""
     mask: Callable[[str], str]
     """Hides values of environment variables in what is stored."""
     policies: Policies

@@ -72,6 +72,10 @@ class Environments:
         lines = self._locks.resolved(request, self._interpreter)
         return None if lines is None else _with_kfp(lines)
 
+    def kept_now(self, request: Request) -> Lock | None:
+        """What ``kept`` answers, unless this instance is to resolve anew."""
+        return None if self._refresh else self.kept(request)
+
     def find(self, digest: str) -> Lock | None:
         """The lock of this digest, if it was ever used below this home: what ``explain`` compares."""
         return self._locks.find(digest)
