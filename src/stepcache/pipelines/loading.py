@@ -1,6 +1,8 @@
 """From a file to a ``Pipeline``, or one clear error.
 
-KFP's own messages are the schema: an unknown field or a wrong type is refused, as KFP's server refuses it.
+KFP's own messages are the schema: an unknown field or a wrong type is refused, as KFP's server refuses it. The
+platform spec is kept as it is written, since a newer KFP's settings in it are no reason to refuse a pipeline; see
+``platform.parsing``.
 """
 
 from __future__ import annotations
@@ -38,8 +40,6 @@ def parse(data: bytes, *, source: str) -> Pipeline:
         deployment = messages.to_document(
             messages.parse("PipelineDeploymentConfig", document.get("deploymentSpec", {}))
         )
-        if platforms:
-            platforms = messages.to_document(messages.parse("PlatformSpec", platforms))
     except ValueError as error:
         raise InputError(f"{source} is no valid compiled pipeline: {error}", remedy=_REMEDY) from error
     pipeline = conversion.pipeline(document, deployment, platforms)
