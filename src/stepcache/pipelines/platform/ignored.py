@@ -70,7 +70,7 @@ def _kinds_of(resources: Collection[str]) -> Iterator[str]:
 
 
 def _named(tasks: list[str]) -> str:
-    names = list(dict.fromkeys(tasks))
+    names = sorted(set(tasks))
     if len(names) > _NAMED:
         return f"{len(names)} tasks"
     return ", ".join(names)
