@@ -23,6 +23,21 @@ def test_white_space_around_a_value_does_not_hide_it() -> None:
     assert Redactor.of([b"  hunter22 \n"]).text("the password is hunter22.") == "the password is ****."
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "p\"a/s\\s w\u00f6rd's",
+        "p\\\"a/s\\\\s w\u00f6rd's",
+        "p\\\"a/s\\\\s w\\u00f6rd's",
+        "p\"a/s\\\\s w\u00f6rd\\'s",
+        "p%22a%2Fs%5Cs%20w%C3%B6rd%27s",
+    ],
+)
+def test_a_value_is_found_as_json_python_and_urls_write_it(written: str) -> None:
+    redactor = Redactor.of(["p\"a/s\\s w\u00f6rd's".encode()])
+    assert redactor.text(f"<{written}>") == "<****>"
+
+
 def test_short_values_are_not_looked_for() -> None:
     redactor = Redactor.of([b"abc", b"", b" \n"])
     assert not redactor

@@ -1,7 +1,8 @@
 """Hiding the values of secrets in what is printed or kept.
 
-A value is found where its bytes stand as they are: whole, without the white space around it, and of a value of
-several lines each line, since logs are read by line. Encoded, compressed or cut into pieces it is not found.
+A value is found where it stands whole, without the white space around it, as it is or as JSON, Python or a URL
+writes it; and of a value of several lines each line, since logs are read by line. In another encoding, such as
+Base64, compressed, or cut into pieces it is not found.
 Imports the standard library only: the process that watches a step's output uses it too.
 """
 
@@ -9,9 +10,11 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from collections.abc import Iterable
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MASK = "****"
 """What stands in a value's place."""
@@ -39,6 +42,21 @@ def spans(value: bytes) -> list[tuple[int, int]]:
     return found
 
 
+def forms(text: str) -> dict[str, str]:
+    """The ways in which a text is written, by name; one that is the same as another is there once."""
+    import json
+    from urllib.parse import quote
+
+    written = {
+        "plain": text,
+        "json": json.dumps(text, ensure_ascii=False)[1:-1],
+        "json-ascii": json.dumps(text)[1:-1],
+        "python": repr(text)[1:-1],
+        "url": quote(text, safe="", errors="surrogatepass"),
+    }
+    return {name: form for form, name in {form: name for name, form in reversed(written.items())}.items()}
+
+
 class Redactor:
     """Replaces what it was told to look for by ``MASK``. False when that is nothing."""
 
@@ -52,7 +70,7 @@ class Redactor:
     @classmethod
     def of(cls, values: Iterable[bytes]) -> Redactor:
         """The redactor that hides these values of secrets."""
-        return cls(value[start:end] for value in values for start, end in spans(value))
+        return cls(form for value in values for start, end in spans(value) for form in _in_bytes(value[start:end]))
 
     def __bool__(self) -> bool:
         return bool(self.needles)
@@ -78,7 +96,7 @@ class Redactor:
         """
         if not self.needles or not path.is_file() or not self._is_in(path):
             return False
-        new = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        new = path.with_name(f"{path.name}.{os.urandom(8).hex()}")
         try:
             stream = RedactingStream(self)
             with path.open("rb") as old, new.open("xb") as masked:
@@ -109,6 +127,14 @@ class Redactor:
                     return True
                 tail = (tail + chunk)[-overlap:] if overlap else b""
         return False
+
+
+def _in_bytes(needle: bytes) -> list[bytes]:
+    try:
+        text = needle.decode("utf-8")
+    except UnicodeDecodeError:
+        return [needle]
+    return [form.encode("utf-8", "surrogatepass") for form in forms(text).values()]
 
 
 class RedactingStream:

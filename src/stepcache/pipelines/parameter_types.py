@@ -19,6 +19,7 @@ NAMES = {
     ParameterType.LIST: "a JSON list",
     ParameterType.STRUCT: "a JSON object",
 }
+_LONGEST_SHOWN = 60
 _BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
 
@@ -83,13 +84,12 @@ def _is_number(value: JsonValue) -> bool:
 
 
 def _expected(kind: ParameterType, value: JsonValue) -> str:
+    expected = f"expected {NAMES.get(kind, str(kind))}"
     shown = value if isinstance(value, str) else json.dumps(value)
-    shown = shown if len(shown) <= 60 else shown[:57] + "..."
-    return (
-        f"expected {NAMES.get(kind, str(kind))}, got {shown!r}"
-        if isinstance(value, str)
-        else (f"expected {NAMES.get(kind, str(kind))}, got {shown}")
-    )
+    if len(shown) > _LONGEST_SHOWN:
+        # Not a part of it: a secret in it would be cut, and not be recognized any more by who masks secrets.
+        return f"{expected}, got {len(shown)} characters of something else"
+    return f"{expected}, got {shown!r}" if isinstance(value, str) else f"{expected}, got {shown}"
 
 
 def _refuse_constant(name: str) -> None:

@@ -55,6 +55,8 @@ def test_outputs_without_secrets_are_kept_as_they_are() -> None:
         ("hunter22\n", "the hunter22 is"),
         (PASSWORD, PASSWORD),
         ("ünïcödé", "ünïcödé"),
+        ("hunt/r+2?", "postgres://me:hunt%2Fr%2B2%3F@db"),
+        (PASSWORD, json.dumps({"in": "json", "password": PASSWORD})),
         ("hunter22", json.dumps({"in": "json", "password": "hunter22"})),
     ],
 )

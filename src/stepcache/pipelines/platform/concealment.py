@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from stepcache.executors.redaction import MASK, Redactor, spans
+from stepcache.executors.redaction import MASK, Redactor, forms, spans
 from stepcache.pipelines.model import JsonValue
 from stepcache.pipelines.platform.bindings import Bindings
 from stepcache.pipelines.values import ArtifactValue, Values
 
 _CONCEALED = "concealed"
-_Place = tuple[str, str, int, int]
-"""Secret, key, and from where to where in its value."""
+_Place = tuple[str, str, int, int, str]
+"""Secret, key, from where to where in its value, and the form in which that is written."""
 
 
 class Concealment:
@@ -112,8 +112,8 @@ class Concealment:
         name, uri = (str(change(text)) if self._is_in(text) else text for text in (artifact.name, artifact.uri))
         return replace(artifact, metadata=metadata, name=name, uri=uri)
 
-    def _pieces(self, text: str) -> list[str | list[str | int]]:
-        pieces: list[str | list[str | int]] = []
+    def _pieces(self, text: str) -> list[Any]:
+        pieces: list[Any] = []
         end = 0
         for match in self._pattern.finditer(text):
             pieces += [text[end : match.start()], list(self._places[match[0]])]
@@ -126,13 +126,13 @@ class Concealment:
             if isinstance(piece, str):
                 texts.append(piece)
                 continue
-            name, key, start, end = piece
+            name, key, start, end, form = piece
             secret = self._bindings.secrets.get(name)
             value = None if secret is None else secret.value(key)
-            text = None if value is None else _in_json(value[start:end])
-            if text is None:
+            written = {} if value is None else _in_json(value[start:end])
+            if form not in written:
                 return None
-            texts.append(text)
+            texts.append(written[form])
         return "".join(texts)
 
 
@@ -141,16 +141,17 @@ def _places(bindings: Bindings) -> Iterator[tuple[str, _Place]]:
     for name, secret in bindings.secrets.items():
         for key, value in secret.items():
             for start, end in spans(value):
-                text = _in_json(value[start:end])
-                if text is not None:
-                    yield text, (name, key, start, end)
+                for form, text in _in_json(value[start:end]).items():
+                    yield text, (name, key, start, end, form)
 
 
-def _in_json(data: bytes) -> str | None:
+def _in_json(data: bytes) -> dict[str, str]:
+    """The forms of a text inside a JSON text; none of what is no text."""
     try:
-        return _text(data.decode("utf-8"))[1:-1]
+        written = forms(data.decode("utf-8"))
     except UnicodeDecodeError:
-        return None  # what is no text is in no JSON text
+        return {}
+    return {name: _text(form)[1:-1] for name, form in written.items()}
 
 
 def _text(value: JsonValue, *, in_order: bool = False) -> str:
