@@ -71,7 +71,8 @@ def problems(mounts: Iterable[Mount], needed: Iterable[str]) -> list[str]:
         elif target in seen:
             found.append(f"the mount path '{mount.target}' is used twice")
         else:
-            hidden = [path for path in needed if os.path.commonpath([os.path.realpath(path), target]) == target]
+            real = os.path.realpath(target)
+            hidden = [path for path in needed if os.path.commonpath([os.path.realpath(path), real]) == real]
             found += [f"a mount at '{mount.target}' would hide {path}" for path in dict.fromkeys(hidden)]
         seen.add(target)
     return found
