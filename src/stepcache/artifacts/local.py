@@ -107,6 +107,16 @@ class LocalArtifactStore:
         """See the contract."""
         return self._objects / artifact.digest[:2] / artifact.digest
 
+    def exists(self, artifact: Artifact) -> bool:
+        """See the contract."""
+        try:
+            status = self.path(artifact).lstat()
+        except OSError:
+            return False
+        if artifact.kind is Kind.DIRECTORY:
+            return stat.S_ISDIR(status.st_mode)
+        return stat.S_ISREG(status.st_mode) and status.st_size == artifact.size
+
     def proven(self, artifact: Artifact) -> bool:
         """See the contract. A directory is never proven by a quick look: everything in it would have to be seen."""
         if artifact.kind is Kind.DIRECTORY:
@@ -161,8 +171,8 @@ class LocalArtifactStore:
         target.parent.mkdir(parents=True, exist_ok=True)
         if artifact.kind is Kind.DIRECTORY:
             self._take_directory(path, artifact, target)
-        elif not self.proven(artifact):
-            path.replace(target)  # over one that is there too: it may be damaged, this one is right
+        elif self.verify(artifact) is not Verdict.INTACT:
+            path.replace(target)  # over a damaged one, too
         return artifact
 
     def _take_directory(self, path: Path, artifact: Artifact, target: Path) -> None:
