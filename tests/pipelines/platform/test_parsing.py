@@ -48,6 +48,7 @@ def test_everything_that_the_sdk_writes_is_read() -> None:
     assert {"node selector", "tolerations", "node affinity", "image pull secrets"} <= set(found.kinds)
     assert not any("unknown" in kind for kind in found.kinds)
     assert settings.kinds == ("workspace",)
+    assert settings.workspace
 
 
 def test_claims_come_from_tasks_inputs_and_constants() -> None:

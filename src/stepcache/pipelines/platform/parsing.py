@@ -79,6 +79,7 @@ def parse(platforms: Mapping[str, JsonValue], source: str) -> PlatformSettings:
             label: _executor(_Object(document, f"executor '{label}'", problems))
             for label, document in kubernetes.object("deploymentSpec").object("executors").items()
         },
+        workspace="workspace" in config.fields,
         timeout=config.number("activeDeadlineSeconds"),
         kinds=(
             *_kinds(config, PIPELINE_KINDS),

@@ -98,6 +98,8 @@ class PlatformSettings:
 
     executors: Mapping[str, ExecutorSettings] = field(default_factory=dict)
     """By label. An executor that asks for nothing is absent."""
+    workspace: bool = False
+    """Whether its tasks share a directory (``dsl.WorkspaceConfig``)."""
     timeout: float = 0.0
     """Seconds after which the run is stopped; 0 for never."""
     kinds: tuple[str, ...] = ()
