@@ -224,6 +224,7 @@ def _executor(document: Document) -> Container | OtherExecutor:
             command=tuple(container.get("command", ())),
             args=tuple(container.get("args", ())),
             environment={item["name"]: item.get("value", "") for item in container.get("env", ())},
+            resources=container.get("resources", {}),
         )
     kind = next(iter(document), "")
     return OtherExecutor(kind, document.get(kind, {}))

@@ -1,7 +1,9 @@
 """From what the user names to a ``Pipeline``, or one clear error.
 
 KFP's own messages are the schema: an unknown field or a wrong type is refused, as KFP's server refuses it. What a
-file holds is told by its content; only Python is told by its name, or by the function that is named in it.
+file holds is told by its content; only Python is told by its name, or by the function that is named in it. The
+platform spec is kept as it is written: a newer KFP's settings in it are no reason to refuse a pipeline (see
+``platform.parsing``).
 """
 
 from __future__ import annotations
@@ -82,8 +84,7 @@ def _convert(found: manifest.Manifest) -> Pipeline:
     if not spec.get("pipelineInfo", {}).get("name"):
         raise ValueError("it has no name (pipelineInfo.name)")
     deployment = {name: value for name, value in spec.get("deploymentSpec", {}).items() if name != "@type"}
-    platforms = _document("PlatformSpec", found.platforms) if found.platforms else {}
-    return conversion.pipeline(spec, _document("PipelineDeploymentConfig", deployment), platforms)
+    return conversion.pipeline(spec, _document("PipelineDeploymentConfig", deployment), found.platforms)
 
 
 def _document(name: str, document: dict[str, Any]) -> dict[str, Any]:
