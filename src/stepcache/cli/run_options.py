@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stepcache.cli import bindings_options
+
 if TYPE_CHECKING:
     from stepcache.pipelines.engine import Options
     from stepcache.pipelines.policy import Policies, Rule
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of every command that runs a pipeline."""
+    bindings_options.add_arguments(parser)
     parser.add_argument(
         "--max-parallel", type=_positive, metavar="N", help="how many steps run at once (default: one per core)"
     )
@@ -53,6 +56,7 @@ def options(arguments: argparse.Namespace, home: Path) -> Options:
 
     chosen = Options(
         host_commands=arguments.host_commands,
+        bindings=bindings_options.bindings(arguments),
         refresh_environments=arguments.refresh_env,
         policies=_policies(arguments, home),
         wait_timeout=None if arguments.wait_timeout is None else staleness.seconds(arguments.wait_timeout),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import tempfile
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -21,6 +22,10 @@ from stepcache.pipelines.dag_run import DagFailedError, DagRun
 from stepcache.pipelines.listener import Listener, Silence
 from stepcache.pipelines.mask import Mask
 from stepcache.pipelines.model import Dag, Pipeline
+from stepcache.pipelines.platform import ignored
+from stepcache.pipelines.platform.bindings import Bindings
+from stepcache.pipelines.platform.check import check as check_cluster
+from stepcache.pipelines.platform.cluster import Cluster
 from stepcache.pipelines.policy import Policies
 from stepcache.pipelines.recorder import Recorder
 from stepcache.pipelines.result import RunResult
@@ -48,6 +53,8 @@ class Options:
     """How tasks use the cache: the one thing here that may change a key, by inputs that are to be ignored."""
     refresh_environments: bool = False
     """Whether the requirements of components are resolved again, instead of taking the locks that are kept."""
+    bindings: Bindings = field(default_factory=Bindings)
+    """Secrets, config maps and volumes that the user gives."""
     wait_timeout: float | None = None
     """How many seconds a task waits for somebody else's execution of it; None for as long as it takes."""
 
@@ -77,6 +84,9 @@ class Engine:
         store or the artifact store cannot be used.
         """
         unsupported.check(pipeline, source, commands=options.host_commands)
+        cluster = Cluster.of(pipeline, options.bindings, self._home, options.namespace, source)
+        needed = (str(self._home), self._cache.artifacts.location, tempfile.gettempdir())
+        await asyncio.to_thread(check_cluster, cluster, inputs.parameters, source=source, needed=needed)
         await self.sweep()
         run = RunRow(
             run_id=str(uuid.uuid4()),
@@ -86,14 +96,15 @@ class Engine:
             created_at=time.time(),
             namespace=options.namespace,
             source=source,
-            parameters=json.dumps(inputs.parameters),
+            parameters=json.dumps(cluster.concealment.shown(Values(dict(inputs.parameters))).parameters),
         )
         await self._runs.save_run(run)
         listener = listener or Silence()
         listener.run_started(run.run_id, pipeline.name)
-        for warning in image_python.warnings(pipeline):
-            listener.warn(warning)
-        return await self._execute(pipeline, inputs, run, options, listener)
+        for warning in (*image_python.warnings(pipeline), ignored.sentence(pipeline, cluster.settings)):
+            if warning:
+                listener.warn(warning)
+        return await self._execute(cluster, inputs, run, options, listener)
 
     async def sweep(self) -> int:
         """End the runs whose engine died, remove the files of their steps, and say how many runs there were."""
@@ -111,8 +122,9 @@ class Engine:
         return len(dead)
 
     async def _execute(
-        self, pipeline: Pipeline, inputs: RootInputs, run: RunRow, options: Options, listener: Listener
+        self, cluster: Cluster, inputs: RootInputs, run: RunRow, options: Options, listener: Listener
     ) -> RunResult:
+        pipeline = cluster.pipeline
         supervisor = await Supervisor.start()
         recorder = Recorder(self._runs, run.run_id)
         environments = Environments(
@@ -120,6 +132,7 @@ class Engine:
         )
         session = Session(
             pipeline=pipeline,
+            cluster=cluster,
             context=RunContext(
                 run_id=run.run_id,
                 pipeline=pipeline.name,
@@ -147,7 +160,8 @@ class Engine:
         state, error, outputs = State.FAILED, "", Values()
         try:
             async with recorder:
-                outputs = await _root(pipeline, await root_values.bring(inputs, session), session)
+                values = await root_values.bring(inputs, session)
+                outputs = cluster.concealment.shown(await _root(pipeline, values, session))
             state = State.SUCCEEDED
         except DagFailedError as failure:
             error = str(failure)

@@ -50,6 +50,7 @@ class Import:
     schema: Mapping[str, str]
     refreshes: bool
     """KFP's ``reimport``: what an earlier run imported is not good enough."""
+    is_reusable: bool = True
 
     @classmethod
     def of(

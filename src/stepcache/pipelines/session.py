@@ -18,6 +18,7 @@ from stepcache.executors.supervisor import Supervisor
 from stepcache.pipelines.context import RunContext
 from stepcache.pipelines.listener import Listener
 from stepcache.pipelines.model import Pipeline
+from stepcache.pipelines.platform.cluster import Cluster
 from stepcache.pipelines.policy import Policies
 from stepcache.pipelines.recorder import Recorder
 from stepcache.pipelines.task_record import State, TaskRecord
@@ -28,6 +29,7 @@ class Session:
     """Shared by every task of a run, and by nothing else."""
 
     pipeline: Pipeline
+    cluster: Cluster
     context: RunContext
     home: Path
     temporary: Scratch

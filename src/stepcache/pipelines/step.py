@@ -10,15 +10,13 @@ from typing import Any
 
 from stepcache.artifacts.scratch import remove
 from stepcache.cache.cache import Holding
-from stepcache.executors import environment, lightweight
-from stepcache.executors.environments.environment import Environment
 from stepcache.executors.lightweight import LightweightComponent
-from stepcache.executors.step import StepCommand
-from stepcache.pipelines import command_line, executor_input, supervised, task_key, task_outputs
-from stepcache.pipelines.executor_input import OutputPaths
+from stepcache.pipelines import step_command, supervised, task_key, task_outputs
 from stepcache.pipelines.model import Component, Container, Task
 from stepcache.pipelines.place import Place
+from stepcache.pipelines.platform.provision import Provision
 from stepcache.pipelines.session import Session
+from stepcache.pipelines.step_command import Workshop
 from stepcache.pipelines.task_key import TaskKey
 from stepcache.pipelines.task_record import TaskRecord
 from stepcache.pipelines.values import Values
@@ -37,16 +35,26 @@ class Step:
     run: Mapping[str, str]
     """The placeholders of the run."""
     place: Place
+    keyed: Values
+    """The inputs as they enter the key: without the values of secrets."""
+    provision: Provision
+    """What it gets in place of what a pod has."""
     refreshes: bool = False
+
+    @property
+    def is_reusable(self) -> bool:
+        """See ``Work``."""
+        return self.provision.is_reusable
 
     def key(self, task: Task, namespace: str, ignored: Collection[str]) -> TaskKey:
         """See ``Work``."""
         return task_key.of(
             task,
             self.component,
-            self.inputs.without(ignored),
+            self.keyed.without(ignored),
             namespace,
             container=self.container,
+            share=self.provision.key,
             executor=self.place.executor,
         )
 
@@ -60,32 +68,38 @@ class Step:
         scratch = await asyncio.to_thread(session.artifacts.scratch)
         temporary = session.temporary.new()
         try:
-            workshop = _Workshop(scratch, temporary, session.open_log(record), python)
-            command = await asyncio.to_thread(_prepare, self, workshop, session)
-            ended = await supervised.run(command, session, holding)
-            if not ended.ok:
-                raise StepFailedError(f"the step {supervised.describe(ended)}")
-            return await asyncio.to_thread(
-                task_outputs.collect, self.component, workshop.outputs, session.artifacts
-            )
+            workshop = Workshop(scratch, temporary, session.open_log(record), python)
+            return await self._perform(workshop, record, session, holding)
         except ValueError as error:  # from what the step left, or from what it was to be told
-            raise StepFailedError(str(error)) from error
+            raise StepFailedError(session.cluster.redactor.text(str(error))) from None
         finally:
             await asyncio.shield(asyncio.to_thread(_remove, scratch, temporary))
 
-
-@dataclass(frozen=True, slots=True)
-class _Workshop:
-    """What there is for one execution: its directories, its log, and the Python that it shares with others."""
-
-    scratch: Path
-    temporary: Path
-    log: Path
-    python: Environment
-
-    @property
-    def outputs(self) -> OutputPaths:
-        return OutputPaths(self.scratch / "outputs")
+    async def _perform(
+        self, workshop: Workshop, record: TaskRecord, session: Session, holding: Holding | None
+    ) -> Values:
+        command = await asyncio.to_thread(
+            step_command.prepare,
+            workshop,
+            container=self.container,
+            code=self.code,
+            component=self.component,
+            inputs=self.inputs,
+            run=self.run,
+            provision=self.provision,
+            session=session,
+        )
+        try:
+            ended = await supervised.run(command, session, holding)
+        finally:
+            if session.cluster.redactor:
+                await asyncio.shield(asyncio.to_thread(session.cluster.redactor.file, workshop.log))
+        if not ended.ok:
+            raise StepFailedError(f"the step {supervised.describe(ended)}")
+        values = await asyncio.to_thread(task_outputs.collect, self.component, workshop.outputs, session.artifacts)
+        if self.provision.has_secrets:
+            await asyncio.to_thread(_warn_of_secrets, values, record, session)
+        return values
 
 
 def _remove(*directories: Path) -> None:
@@ -93,25 +107,10 @@ def _remove(*directories: Path) -> None:
         remove(directory)
 
 
-def _prepare(step: Step, workshop: _Workshop, session: Session) -> StepCommand:
-    paths, work = workshop.outputs, workshop.scratch / "work"
-    for directory in (work, paths.parameter("x").parent, paths.artifact("x").parent):
-        directory.mkdir(parents=True)
-    python = workshop.python.overlay(workshop.scratch / "python")
-    told = executor_input.build(step.component, step.inputs, paths, session.artifacts.path)
-    declared = step.container.environment
-    if step.code is None:
-        words: Collection[str] = (*step.container.command, *step.container.args)
-        if not step.container.command:
-            raise StepFailedError(f"it runs the program that the image {step.container.image} starts by itself")
-    else:
-        module = workshop.scratch / lightweight.MODULE_NAME
-        module.write_text(step.code.source, encoding="utf-8")
-        words = lightweight.command(step.code, python.python, module)
-        declared = {**declared, **lightweight.ENVIRONMENT}
-    return StepCommand(
-        argv=tuple(command_line.resolve(tuple(words), told, step.run)),
-        environment=python.variables(environment.build(declared, session.environment, workshop.temporary)),
-        directory=work,
-        log=workshop.log,
-    )
+def _warn_of_secrets(values: Values, record: TaskRecord, session: Session) -> None:
+    for name, artifacts in values.artifacts.items():
+        for artifact in artifacts:
+            if artifact.content is not None and session.cluster.redactor.anywhere_in(
+                session.artifacts.path(artifact.content)
+            ):
+                session.listener.warn(f"{record.name}: the output artifact '{name}' holds the value of a secret")

@@ -32,6 +32,10 @@ class Work(Protocol):
     def refreshes(self) -> bool:
         """Whether an earlier result is not good enough, whatever its age."""
 
+    @property
+    def is_reusable(self) -> bool:
+        """Whether another run may take over its outputs: caching is off for what is not."""
+
     def key(self, task: Task, namespace: str, ignored: Collection[str]) -> TaskKey:
         """The strict key of this work as ``task`` asks for it; inputs with a name in ``ignored`` do not count."""
 
