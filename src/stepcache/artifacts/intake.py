@@ -82,7 +82,7 @@ def _check(source: Path) -> None:
     except OSError as error:
         if error.errno not in _UNREADABLE:
             raise
-        place = os.fsdecode(error.filename or source)
+        place = os.fsdecode(error.filename or source).rstrip("/")
         raise InputError(f"{place} cannot be read: {error.strerror}", remedy=_REMEDY) from error
 
 
@@ -114,7 +114,7 @@ def _copy(source: Path, target: Path) -> None:
         if stat.S_ISDIR(status.st_mode):
             copy.mkdir()
         elif stat.S_ISLNK(status.st_mode):
-            copy.symlink_to(original.readlink())
+            copy.symlink_to(os.readlink(original))  # noqa: PTH115 - Path.readlink drops "./"
         else:
             shutil.copyfile(original, copy)
             if status.st_mode & stat.S_IXUSR:

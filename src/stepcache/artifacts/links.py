@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -28,8 +29,10 @@ def leads_inside(root: bytes, link: bytes) -> bool:
         path = b"/".join((root, *place, part))
         try:
             mode = os.lstat(path).st_mode
-        except FileNotFoundError:
-            return False
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENAMETOOLONG):
+                return False
+            raise
         if stat.S_ISLNK(mode):
             target, followed = os.readlink(path), followed + 1  # noqa: PTH115 - names are bytes, which Path has not
             if target.startswith(b"/") or followed > _MOST_LINKS:
