@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from stepcache.artifacts.artifact import Artifact
-from stepcache.executors.lightweight import LightweightComponent
 from stepcache.pipelines import task_key
 from stepcache.pipelines.model import ArtifactSpec, Component, Container, ParameterType, RetryPolicy, Task
-from stepcache.pipelines.step import Step
+from stepcache.pipelines.task_key import TaskKey
 from stepcache.pipelines.values import ArtifactValue, Values
 
 DATASET = {"schemaTitle": "system.Dataset", "schemaVersion": "0.0.1"}
@@ -23,37 +22,45 @@ COMPONENT = Component(
     "comp-train", {}, {}, {"n": ParameterType.NUMBER_INTEGER}, {"model": ArtifactSpec({"schemaTitle": "M"})}, "exec"
 )
 CONTAINER = Container("python:3.11", ("sh", "-c"), ("echo",), {"MODE": "train", "TOKEN": "planted"})
-CODE = LightweightComponent("source", "train", (), (), None, ())
 INPUTS = Values({"n": 3}, {"data": (DATA,)})
 EXECUTOR = {"kind": "subprocess", "python": "3.11.7"}
 
 
-def _step(component: Component = COMPONENT, container: Container = CONTAINER, inputs: Values = INPUTS) -> Step:
-    return Step(component, container, CODE, inputs)
+@dataclasses.dataclass(frozen=True)
+class _Step:
+    """What one execution is made of."""
+
+    component: Component = COMPONENT
+    container: Container = CONTAINER
+    inputs: Values = INPUTS
 
 
-def _key(
-    step: Step | None = None,
-    task: Task = TASK,
-    namespace: str = "default",
-    executor: Mapping[str, str] = EXECUTOR,
-) -> str:
-    return task_key.of(task, step or _step(), namespace, executor).digest
+STEP = _Step()
 
 
-def _component(**changes: Any) -> Step:
-    return _step(component=dataclasses.replace(COMPONENT, **changes))
+def _of(
+    step: _Step = STEP, task: Task = TASK, namespace: str = "default", executor: Mapping[str, str] = EXECUTOR
+) -> TaskKey:
+    return task_key.of(task, step.component, step.inputs, namespace, container=step.container, executor=executor)
 
 
-def _container(**changes: Any) -> Step:
-    return _step(container=dataclasses.replace(CONTAINER, **changes))
+def _key(step: _Step = STEP, task: Task = TASK, **named: Any) -> str:
+    return _of(step, task, **named).digest
 
 
-def _artifact(**changes: Any) -> Step:
-    return _step(inputs=dataclasses.replace(INPUTS, artifacts={"data": (dataclasses.replace(DATA, **changes),)}))
+def _component(**changes: Any) -> _Step:
+    return _Step(component=dataclasses.replace(COMPONENT, **changes))
 
 
-COUNTS: dict[str, Step] = {
+def _container(**changes: Any) -> _Step:
+    return _Step(container=dataclasses.replace(CONTAINER, **changes))
+
+
+def _artifact(**changes: Any) -> _Step:
+    return _Step(inputs=dataclasses.replace(INPUTS, artifacts={"data": (dataclasses.replace(DATA, **changes),)}))
+
+
+COUNTS: dict[str, _Step] = {
     "image": _container(image="python:3.12"),
     "command": _container(command=("sh", "-ec")),
     "argument": _container(args=("echo", "x")),
@@ -67,14 +74,14 @@ COUNTS: dict[str, Step] = {
     "output artifact as a list": _component(
         output_artifacts={"model": ArtifactSpec({"schemaTitle": "M"}, is_list=True)}
     ),
-    "parameter": _step(inputs=dataclasses.replace(INPUTS, parameters={"n": 4})),
-    "parameter more": _step(inputs=dataclasses.replace(INPUTS, parameters={"n": 3, "m": None})),
+    "parameter": _Step(inputs=dataclasses.replace(INPUTS, parameters={"n": 4})),
+    "parameter more": _Step(inputs=dataclasses.replace(INPUTS, parameters={"n": 3, "m": None})),
     "artifact's content": _artifact(content=Artifact("cd" * 32, 5)),
     "artifact without content": _artifact(content=None),
     "artifact's name": _artifact(name="other"),
     "artifact's type": _artifact(schema={"schemaTitle": "system.Model"}),
     "artifact's metadata": _artifact(metadata={"rows": 4}),
-    "artifact more": _step(inputs=dataclasses.replace(INPUTS, artifacts={"data": (DATA, DATA)})),
+    "artifact more": _Step(inputs=dataclasses.replace(INPUTS, artifacts={"data": (DATA, DATA)})),
 }
 
 
@@ -92,7 +99,7 @@ def test_equal_tasks_have_equal_keys_whatever_object_they_are() -> None:
     component, container = dataclasses.replace(COMPONENT), dataclasses.replace(CONTAINER)
     backwards = dict(reversed(list(CONTAINER.environment.items())))
     assert component is not COMPONENT
-    assert _key(_step(component, container)) == _key()
+    assert _key(_Step(component, container)) == _key()
     assert _key(_container(environment=backwards)) == _key()
 
 
@@ -111,10 +118,10 @@ def test_where_an_artifact_is_counts_only_without_content() -> None:
 
 
 def test_a_parameter_is_its_value_not_its_spelling() -> None:
-    double = _step(inputs=dataclasses.replace(INPUTS, parameters={"n": 3.0}))
+    double = _Step(inputs=dataclasses.replace(INPUTS, parameters={"n": 3.0}))
     assert _key(double) == _key()
     for other in ("3", True):
-        assert _key(_step(inputs=dataclasses.replace(INPUTS, parameters={"n": other}))) != _key()
+        assert _key(_Step(inputs=dataclasses.replace(INPUTS, parameters={"n": other}))) != _key()
 
 
 def test_a_custom_key_counts_with_component_and_namespace_only() -> None:
@@ -133,11 +140,11 @@ def test_a_custom_key_counts_with_component_and_namespace_only() -> None:
 
 def test_a_parameter_that_is_no_number_has_no_key() -> None:
     with pytest.raises(ValueError, match="nan"):
-        _key(_step(inputs=dataclasses.replace(INPUTS, parameters={"n": float("nan")})))
+        _key(_Step(inputs=dataclasses.replace(INPUTS, parameters={"n": float("nan")})))
 
 
 def test_the_parts_say_what_the_key_was_made_of_and_no_value_of_a_variable() -> None:
-    key = task_key.of(TASK, _step(), "default", EXECUTOR)
+    key = _of()
     text = key.parts(lambda value: f"masked {len(value)}")
     assert "planted" not in text
     parts = json.loads(text)
@@ -152,7 +159,7 @@ def test_the_parts_say_what_the_key_was_made_of_and_no_value_of_a_variable() -> 
 
 
 def test_the_parts_of_a_custom_key_hold_nothing_else() -> None:
-    key = task_key.of(dataclasses.replace(TASK, cache_key="mine"), _step(), "default", EXECUTOR)
+    key = _of(task=dataclasses.replace(TASK, cache_key="mine"))
     assert json.loads(key.parts(str)) == {
         "scheme": "strict-1",
         "namespace": "default",

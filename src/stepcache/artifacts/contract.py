@@ -44,6 +44,11 @@ class ArtifactStore(Protocol):
     def path(self, artifact: Artifact) -> Path:
         """Where a stored artifact can be read. Not checked: ``verify`` first."""
 
+    def exists(self, artifact: Artifact) -> bool:
+        """Whether something of the artifact's kind, and a file of its size, is at its place. A quick look: False
+        also when the store cannot be read, which ``verify`` tells.
+        """
+
     def proven(self, artifact: Artifact) -> bool:
         """Whether the artifact is intact by a look at inode, size, mtime and ctime alone: they are unchanged since
         its bytes were last known to be right. False means "not known"; never hashes, always quick.

@@ -94,6 +94,16 @@ class LocalArtifactStore:
         suffix = ".dir" if artifact.kind is Kind.DIRECTORY else ""
         return self._objects / artifact.digest[:2] / f"{artifact.digest}{suffix}"
 
+    def exists(self, artifact: Artifact) -> bool:
+        """See the contract."""
+        try:
+            status = self.path(artifact).lstat()
+        except OSError:
+            return False
+        if artifact.kind is Kind.DIRECTORY:
+            return stat.S_ISDIR(status.st_mode)
+        return stat.S_ISREG(status.st_mode) and status.st_size == artifact.size
+
     def proven(self, artifact: Artifact) -> bool:
         """See the contract. A directory is never proven by a quick look: everything in it would have to be seen."""
         if artifact.kind is Kind.DIRECTORY:
@@ -150,12 +160,12 @@ class LocalArtifactStore:
     def _take(self, path: Path) -> Artifact:
         """Move ``path``, which is ours alone, to its place among the objects.
 
-        Race: two processes that store the same content. One rename puts it there whole; the second replaces the
-        first's file by the same bytes. A directory that is not empty cannot be replaced: then the first's stays,
-        unless it is damaged (``test_many_processes_may_store_the_same_directory``).
+        Race: two processes that store the same content. One rename puts it there whole; the second finds it, or
+        replaces the file by the same bytes. A directory that is not empty cannot be replaced: then the first's
+        stays, unless it is damaged (``test_many_processes_may_store_the_same_directory``).
         """
         artifact = content.describe(path)
-        if self.proven(artifact):
+        if self.verify(artifact) is Verdict.INTACT:
             return artifact
         target = self.path(artifact)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import secrets
 import shutil
@@ -13,16 +14,18 @@ from stepcache.processes import Process
 
 
 class Scratch:
-    """Directories below one, each named after the process that made it."""
+    """Directories below one, each named after the process that made it.
+
+    Names are short: what is made inside may be a socket, whose whole path has 108 bytes.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def new(self) -> Path:
         """A new empty directory of the calling process."""
-        host, process = processes.this_host(), processes.this_process()
-        owner = f"{host.boot_id}.{host.pid_namespace}" if host is not None else "unknown"
-        path = self._directory / f"{owner}.{process.pid}.{process.started}.{secrets.token_hex(8)}"
+        process = processes.this_process()
+        path = self._directory / f"{_host()}.{process.pid}.{process.started}.{secrets.token_hex(4)}"
         path.mkdir(parents=True)
         return path
 
@@ -67,12 +70,19 @@ def _make_writable(directory: Path) -> None:
             directory.chmod(0o700)
 
 
-def _is_dead(name: str) -> bool:
+def _host() -> str:
+    """A name for the running machine and pid namespace; empty where they cannot be told."""
     host = processes.this_host()
-    fields = name.split(".")
-    if host is None or len(fields) != 5 or fields[:2] != [host.boot_id, str(host.pid_namespace)]:
+    if host is None:
+        return ""
+    return hashlib.sha256(f"{host.boot_id} {host.pid_namespace}".encode()).hexdigest()[:8]
+
+
+def _is_dead(name: str) -> bool:
+    here, fields = _host(), name.split(".")
+    if not here or len(fields) != 4 or fields[0] != here:
         return False
     try:
-        return processes.is_gone(Process(int(fields[2]), int(fields[3])))
+        return processes.is_gone(Process(int(fields[1]), int(fields[2])))
     except ValueError:
         return False

@@ -18,7 +18,7 @@ from stepcache.cache.holding import Holding
 from stepcache.cache.output import JsonValue, Output
 from stepcache.cache.reason import Reason
 from stepcache.cache.single_flight import SingleFlight
-from stepcache.cache.ticket import Ticket
+from stepcache.cache.ticket import Ticket, Verify
 from stepcache.cache.uninterrupted import uninterrupted
 from stepcache.cache.waiting import LONGEST_PAUSE, SHORTEST_PAUSE, Waiting
 from stepcache.errors import ExecutionFailedError
@@ -284,6 +284,7 @@ class Cache:
             await uninterrupted(self._store.release(granted.claim))
             self._waiting.released(ticket.key)
             raise ExecutionFailedError(granted.failure)
+        ticket.begin(granted.failures)
         reason = Reason.FIRST_SEEN if granted.stale is None else _outdated(ticket)
         if ticket.refused in _DAMAGED:
             reason = ticket.refused
@@ -316,8 +317,9 @@ class Cache:
             output = Output.from_text(entry.output)
         except ValueError:
             damage = Reason.OUTPUT_ALTERED
+        known = self._artifacts.exists if ticket.verify is Verify.EXISTS else self._artifacts.proven
         for artifact in output.artifacts:
-            if not self._artifacts.proven(artifact):
+            if not known(artifact):
                 damage = _DAMAGE.get(await self._verify(artifact))
                 if damage is not None:
                     break

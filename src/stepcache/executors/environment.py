@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-TEMPORARY = "tmp"
-"""The directory for temporary files, below the step's own. Whoever starts the step makes it."""
-
 PASSED_THROUGH = frozenset(
     {
         # who and where the user is: programs refuse to start, or look for their settings, without these
@@ -45,13 +42,13 @@ not among them: a component that needs such a variable declares it, and then it 
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
-def build(declared: Mapping[str, str], inherited: Mapping[str, str], directory: Path) -> dict[str, str]:
-    """The complete environment of a step that runs in ``directory``.
+def build(declared: Mapping[str, str], inherited: Mapping[str, str], temporary: Path) -> dict[str, str]:
+    """The complete environment of a step whose temporary files go to the directory ``temporary``.
 
     In rising precedence: what is passed through of ``inherited``, what the engine sets, what the step declares.
     """
     passed = {name: value for name, value in inherited.items() if is_passed_through(name)}
-    chosen = {"TMPDIR": str(directory / TEMPORARY), "PYTHONUNBUFFERED": "1"}
+    chosen = {"TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"}
     return {"PATH": _DEFAULT_PATH} | passed | chosen | dict(declared)
 
 

@@ -55,12 +55,17 @@ def _component(name: str, document: Document) -> Component:
     body: Dag | str = _dag(document["dag"]) if "dag" in document else document.get("executorLabel", "")
     return Component(
         name=name,
-        inputs={key: _input_parameter(value) for key, value in inputs.get("parameters", {}).items()},
-        input_artifacts={key: _artifact_spec(value) for key, value in inputs.get("artifacts", {}).items()},
-        outputs={key: _parameter_type(value) for key, value in outputs.get("parameters", {}).items()},
-        output_artifacts={key: _artifact_spec(value) for key, value in outputs.get("artifacts", {}).items()},
+        inputs={key: _input_parameter(value) for key, value in _entries(inputs, "parameters")},
+        input_artifacts={key: _artifact_spec(value) for key, value in _entries(inputs, "artifacts")},
+        outputs={key: _parameter_type(value) for key, value in _entries(outputs, "parameters")},
+        output_artifacts={key: _artifact_spec(value) for key, value in _entries(outputs, "artifacts")},
         body=body,
     )
+
+
+def _entries(document: Document, name: str) -> list[tuple[str, Any]]:
+    """A map of the document in the order of its keys: protobuf's maps come in another order in each process."""
+    return sorted(document.get(name, {}).items())
 
 
 _DEPRECATED_TYPES = {
@@ -97,14 +102,14 @@ def _artifact_spec(document: Document) -> ArtifactSpec:
 def _dag(document: Document) -> Dag:
     outputs = document.get("outputs", {})
     return Dag(
-        tasks={name: _task(name, task) for name, task in document.get("tasks", {}).items()},
-        parameters={name: _parameter_selectors(value) for name, value in outputs.get("parameters", {}).items()},
+        tasks={name: _task(name, task) for name, task in _entries(document, "tasks")},
+        parameters={name: _parameter_selectors(value) for name, value in _entries(outputs, "parameters")},
         artifacts={
             name: tuple(
                 TaskOutput(selector["producerSubtask"], selector["outputArtifactKey"])
                 for selector in value.get("artifactSelectors", ())
             )
-            for name, value in outputs.get("artifacts", {}).items()
+            for name, value in _entries(outputs, "artifacts")
         },
     )
 
@@ -119,8 +124,8 @@ def _parameter_selectors(document: Document) -> tuple[TaskOutput, ...]:
 
 def _task(name: str, document: Document) -> Task:
     inputs = document.get("inputs", {})
-    parameters = {key: _parameter_source(value) for key, value in inputs.get("parameters", {}).items()}
-    artifacts = {key: _artifact_source(value) for key, value in inputs.get("artifacts", {}).items()}
+    parameters = {key: _parameter_source(value) for key, value in _entries(inputs, "parameters")}
+    artifacts = {key: _artifact_source(value) for key, value in _entries(inputs, "artifacts")}
     caching = document.get("cachingOptions", {})
     trigger = document.get("triggerPolicy", {})
     return Task(

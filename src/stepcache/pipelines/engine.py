@@ -7,7 +7,6 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,14 +15,16 @@ from stepcache.cache.holder import Holder
 from stepcache.errors import StepcacheError
 from stepcache.executors import host
 from stepcache.executors.supervisor import Supervisor
-from stepcache.pipelines import requirements, unsupported
+from stepcache.pipelines import requirements, root_values, task_order, temporary, unsupported, workspace
 from stepcache.pipelines.context import RunContext
 from stepcache.pipelines.dag_run import DagFailedError, DagRun
 from stepcache.pipelines.listener import Listener, Silence
 from stepcache.pipelines.mask import Mask
-from stepcache.pipelines.model import Dag, JsonValue, Pipeline
+from stepcache.pipelines.model import Dag, Pipeline
+from stepcache.pipelines.policy import Policies
 from stepcache.pipelines.recorder import Recorder
 from stepcache.pipelines.result import RunResult
+from stepcache.pipelines.root_inputs import RootInputs
 from stepcache.pipelines.session import Session
 from stepcache.pipelines.task_record import State
 from stepcache.pipelines.values import Values
@@ -34,13 +35,19 @@ _ENDED = (State.SUCCEEDED, State.FAILED, State.CANCELED)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a run is executed; none of it enters a key."""
+    """How a run is executed."""
 
     max_parallel: int = field(default_factory=lambda: os.cpu_count() or 1)
     """How many steps run at the same time, at least 1."""
     grace: float = 10.0
     """Seconds that a step has to end by itself when it is stopped."""
     namespace: str = "default"
+    host_commands: bool = False
+    """Whether the commands of container components run on this machine, without their image."""
+    policies: Policies = field(default_factory=Policies)
+    """How tasks use the cache: the one thing here that may change a key, by inputs that are to be ignored."""
+    wait_timeout: float | None = None
+    """How many seconds a task waits for somebody else's execution of it; None for as long as it takes."""
 
 
 class Engine:
@@ -54,20 +61,20 @@ class Engine:
     async def run(
         self,
         pipeline: Pipeline,
-        parameters: Mapping[str, JsonValue],
+        inputs: RootInputs,
         *,
         source: str,
         options: Options,
         listener: Listener | None = None,
     ) -> RunResult:
-        """Execute ``pipeline`` once; ``parameters`` are typed and complete (see ``arguments.resolve``).
+        """Execute ``pipeline`` once; ``inputs`` are typed and complete (see ``arguments.resolve``).
 
         A failed task makes a FAILED result, no exception. Cancelling the call stops the steps, gives their claims
         back, records the run as CANCELED, and raises CancelledError. Raises InputError, before anything is
         executed, for a pipeline that asks for what this release does not run, and StoreUnavailableError when the
         store or the artifact store cannot be used.
         """
-        unsupported.check(pipeline, source)
+        unsupported.check(pipeline, source, commands=options.host_commands)
         requirements.check(pipeline, source)
         await self.sweep()
         run = RunRow(
@@ -78,12 +85,12 @@ class Engine:
             created_at=time.time(),
             namespace=options.namespace,
             source=source,
-            parameters=json.dumps(dict(parameters)),
+            parameters=json.dumps(inputs.parameters),
         )
         await self._runs.save_run(run)
         listener = listener or Silence()
         listener.run_started(run.run_id, pipeline.name)
-        return await self._execute(pipeline, Values(dict(parameters)), run, options, listener)
+        return await self._execute(pipeline, inputs, run, options, listener)
 
     async def sweep(self) -> int:
         """End the runs whose engine died, remove the files of their steps, and say how many runs there were."""
@@ -97,17 +104,25 @@ class Engine:
                 error="the engine was killed; run it again: what had finished is reused",
             )
         await asyncio.to_thread(self._cache.artifacts.sweep)
+        await asyncio.to_thread(temporary.of_user().sweep)
         return len(dead)
 
     async def _execute(
-        self, pipeline: Pipeline, inputs: Values, run: RunRow, options: Options, listener: Listener
+        self, pipeline: Pipeline, inputs: RootInputs, run: RunRow, options: Options, listener: Listener
     ) -> RunResult:
         supervisor = await Supervisor.start()
         recorder = Recorder(self._runs, run.run_id)
         session = Session(
             pipeline=pipeline,
-            context=RunContext(run.run_id, pipeline.name, run.created_at, self._cache.artifacts.location),
+            context=RunContext(
+                run_id=run.run_id,
+                pipeline=pipeline.name,
+                created_at=run.created_at,
+                root=self._cache.artifacts.location,
+                workspace=str(workspace.of(self._home, options.namespace, pipeline)),
+            ),
             home=self._home,
+            temporary=temporary.of_user(),
             cache=self._cache,
             artifacts=self._cache.artifacts,
             supervisor=supervisor,
@@ -119,11 +134,13 @@ class Engine:
             namespace=options.namespace,
             executor=host.describe(),
             mask=Mask.of(self._home),
+            policies=options.policies,
+            wait_timeout=options.wait_timeout,
         )
         state, error, outputs = State.FAILED, "", Values()
         try:
             async with recorder:
-                outputs = await _root(pipeline, inputs, session)
+                outputs = await _root(pipeline, await root_values.bring(inputs, session), session)
             state = State.SUCCEEDED
         except DagFailedError as failure:
             error = str(failure)
@@ -135,7 +152,8 @@ class Engine:
             raise
         finally:
             await asyncio.shield(self._end(run, session, state, error, outputs))
-        return RunResult(run.run_id, state, tuple(session.records), outputs, error)
+        tasks = tuple(task_order.in_order(session.records))
+        return RunResult(run.run_id, state, tasks, outputs, error, time.time() - run.created_at)
 
     async def _end(self, run: RunRow, session: Session, state: State, error: str, outputs: Values) -> None:
         """Leave nothing behind, however the run ended."""
@@ -157,7 +175,7 @@ async def _root(pipeline: Pipeline, inputs: Values, session: Session) -> Values:
     if not isinstance(body, Dag):
         raise StepcacheError("the root of the pipeline is no DAG")
     try:
-        return await DagRun(body, inputs, "", session).outputs()
+        return await DagRun(pipeline.root, body, inputs, "", session).outputs()
     except BaseExceptionGroup as group:
         raise _first(group) from group
 

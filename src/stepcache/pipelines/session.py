@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from stepcache.artifacts.contract import ArtifactStore
+from stepcache.artifacts.scratch import Scratch
 from stepcache.cache.cache import Cache
 from stepcache.executors.supervisor import Supervisor
 from stepcache.pipelines.context import RunContext
 from stepcache.pipelines.listener import Listener
 from stepcache.pipelines.model import Pipeline
+from stepcache.pipelines.policy import Policies
 from stepcache.pipelines.recorder import Recorder
 from stepcache.pipelines.task_record import State, TaskRecord
 
@@ -25,6 +28,7 @@ class Session:
     pipeline: Pipeline
     context: RunContext
     home: Path
+    temporary: Scratch
     cache: Cache
     artifacts: ArtifactStore
     supervisor: Supervisor
@@ -41,6 +45,9 @@ class Session:
     """What runs the steps, as keys name it."""
     mask: Callable[[str], str]
     """Hides values of environment variables in what is stored."""
+    policies: Policies
+    wait_timeout: float | None
+    """How many seconds a task waits for somebody else's execution; None for as long as it takes."""
     records: list[TaskRecord] = field(default_factory=list)
     failed: bool = False
     """Whether a task has failed: none is started after that."""
@@ -51,6 +58,13 @@ class Session:
         directory = self.home / "runs" / self.context.run_id
         directory.mkdir(parents=True, exist_ok=True)
         return directory
+
+    def open_log(self, record: TaskRecord) -> Path:
+        """Where the log of a task's next execution is; noted in the record. A retry goes on in the same log."""
+        log = self.log_directory / _log_name(record)
+        record.log = str(log.relative_to(self.home))
+        self.changed(record)
+        return log
 
     def add(self, name: str, component: str) -> TaskRecord:
         """A new record for the task of this name."""
@@ -70,3 +84,9 @@ class Session:
             if record.state in (State.PENDING, State.RUNNING):
                 record.state = State.CANCELED
                 self.changed(record)
+
+
+def _log_name(record: TaskRecord) -> str:
+    """A name for people, made safe, behind a number that makes it unique in its run."""
+    readable = re.sub(r"[^-\w]+", "_", record.name)[:120]
+    return f"{record.position:04d}-{readable}.log"
