@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from stepcache.artifacts.artifact import Artifact, Verdict
 from stepcache.artifacts.contract import ArtifactStore
@@ -152,16 +152,40 @@ class Cache:
         """
         await self._waiting.wait(ticket, busy)
 
-    async def once(  # noqa: PLR0913 - each is a word of the protocol
+    @overload
+    async def once(
         self,
         key: str,
-        produce: Callable[[], T | Awaitable[T]],
+        produce: Callable[[], Awaitable[T]],
         *,
         max_staleness: Duration | None = None,
         entry_max_staleness: Duration | None = None,
         attempts: int = 1,
         label: str = "",
-    ) -> Result[T]:
+    ) -> Result[T]: ...
+
+    @overload
+    async def once(
+        self,
+        key: str,
+        produce: Callable[[], T],
+        *,
+        max_staleness: Duration | None = None,
+        entry_max_staleness: Duration | None = None,
+        attempts: int = 1,
+        label: str = "",
+    ) -> Result[T]: ...
+
+    async def once(  # noqa: PLR0913 - each is a word of the protocol
+        self,
+        key: str,
+        produce: Callable[[], Any],
+        *,
+        max_staleness: Duration | None = None,
+        entry_max_staleness: Duration | None = None,
+        attempts: int = 1,
+        label: str = "",
+    ) -> Result[Any]:
         """The result of ``key``: reused, or made by ``produce``, which runs at most once at a time, anywhere.
 
         Args:
