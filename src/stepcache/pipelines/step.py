@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stepcache.cache.cache import Holding
 from stepcache.cache.holder import StepProcess
-from stepcache.executors import environment, lightweight
+from stepcache.executors import environment, lightweight, warm_start
 from stepcache.executors.lightweight import LightweightComponent
 from stepcache.executors.running_step import RunningStep
 from stepcache.executors.step import StepCommand, StepExit
@@ -94,6 +94,7 @@ def _prepare(step: Step, scratch: Path, log: Path, session: Session) -> StepComm
         ),
         directory=work,
         log=log,
+        call=warm_start.call(sys.executable, step.container.environment, session.environment),
     )
 
 
