@@ -10,6 +10,31 @@ from stepcache.errors import InputError
 
 
 @dataclass(frozen=True)
+class Worker:
+    """What a step may be forked from: an interpreter that has imported the module which the step runs."""
+
+    interpreter: str
+    """Its path."""
+    environment: Mapping[str, str]
+    """Variables that it is started with. Each step has them too, apart from what it declares."""
+
+
+@dataclass(frozen=True)
+class WorkerCall:
+    """That a step may be forked. Its ``argv`` is ``PYTHON -m MODULE …``, and runs by exec if it cannot be forked.
+
+    ``sys.executable`` of the step is its ``PYTHON``, which may be that of another virtual environment than the
+    worker's.
+    """
+
+    worker: Worker
+    prefix: str | None = None
+    """The step's ``sys.prefix``, if it is not the worker's: a virtual environment upon the same packages."""
+    sites: tuple[str, ...] = ()
+    """More site directories, that come before those of the worker."""
+
+
+@dataclass(frozen=True)
 class StepCommand:
     """What is started. Nothing beyond it reaches the step: no other variable, descriptor or directory."""
 
@@ -21,6 +46,8 @@ class StepCommand:
     """The working directory. It exists."""
     log: Path
     """Where standard output and standard error are appended, in the order they were written."""
+    call: WorkerCall | None = None
+    """How ``argv`` may be run without starting an interpreter; see ``warm_start``."""
 
     def check(self) -> None:
         """Raise InputError for what no operating system can start: no program, or text that is no C string."""

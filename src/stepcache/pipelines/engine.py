@@ -179,6 +179,7 @@ class Engine:
     async def _end(self, run: RunRow, session: Session, state: State, error: str, outputs: Values) -> None:
         """Leave nothing behind, however the run ended."""
         await session.supervisor.close()
+        await asyncio.to_thread(session.remove_workers)
         session.cancel_unfinished()
         await session.recorder.flush()
         await self._runs.finish_run(

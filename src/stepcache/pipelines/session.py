@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 
 from stepcache.artifacts.contract import ArtifactStore
-from stepcache.artifacts.scratch import Scratch
+from stepcache.artifacts.scratch import Scratch, remove
 from stepcache.cache.cache import Cache
 from stepcache.executors.environments.environment import Environment
 from stepcache.executors.environments.environments import Environments
@@ -54,8 +55,22 @@ class Session:
     wait_timeout: float | None
     """How many seconds a task waits for somebody else's execution; None for as long as it takes."""
     records: list[TaskRecord] = field(default_factory=list)
-    failed: bool = False
-    """Whether a task has failed: none is started after that."""
+    _worker_pythons: dict[str, Path] = field(default_factory=dict)
+    _making_overlays: Lock = field(default_factory=Lock)
+
+    def worker_python(self, environment: Environment) -> Path:
+        """The Python that the worker of an environment runs on: one overlay of it for the whole run. Any thread."""
+        with self._making_overlays:
+            python = self._worker_pythons.get(environment.lock.digest)
+            if python is None:
+                python = environment.overlay(self.temporary.new() / "worker").python
+                self._worker_pythons[environment.lock.digest] = python
+            return python
+
+    def remove_workers(self) -> None:
+        """Remove the overlays of the workers, which have ended."""
+        for python in self._worker_pythons.values():
+            remove(python.parents[2])
 
     @cached_property
     def log_directory(self) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stepcache.executors import environment, lightweight, step_launcher
+from stepcache.executors import environment, lightweight, step_launcher, warm_start
 from stepcache.executors.environments.environment import Environment
 from stepcache.executors.lightweight import LightweightComponent
 from stepcache.executors.redaction import Redactor
@@ -59,17 +59,23 @@ def prepare(  # noqa: PLR0913 - each is a part of what is executed
         module = workshop.scratch / lightweight.MODULE_NAME
         module.write_text(code.source, encoding="utf-8")
         words = lightweight.command(code, python.python, module)
-        declared |= lightweight.ENVIRONMENT
     elif container.command:
         words = (*container.command, *container.args)
     else:
         raise StepFailedError(f"it runs the program that the image {container.image} starts by itself")
+    call = None
+    if code is not None:
+        call = warm_start.call(
+            session.worker_python(workshop.python), declared, session.environment, prefix=python.prefix
+        )
+        declared |= lightweight.ENVIRONMENT
     told = executor_input.build(component, inputs, paths, session.artifacts.path)
     command = StepCommand(
         argv=tuple(command_line.resolve(words, told, run)),
         environment=python.variables(environment.build(declared, session.environment, workshop.temporary)),
         directory=work,
         log=workshop.log,
+        call=call,
     )
     return _launched(command, workshop, inputs, provision, session)
 
