@@ -30,7 +30,7 @@ class Images:
         self._found: dict[tuple[str, PullPolicy], asyncio.Task[Image]] = {}
 
     async def find(self, name: str, policy: PullPolicy) -> Image:
-        """The image that ``name`` stands for now, and for the rest of this run.
+        """The image that ``name`` stands for when it is first asked for in this run, by ``policy``.
 
         Any number of tasks may ask at once: one look-up, and one pull, serves them all; cancelling one of them
         disturbs no other. A failure is told to all who wait for it, and the next to ask tries again. Raises

@@ -80,7 +80,8 @@ class RunningContainer:
             if grace > 0 and not self._end.done():
                 await self._terminate(grace)
         finally:
-            self._killing = asyncio.create_task(self._kill(), name=f"end of container {self.name}")
+            if self._killing is None:
+                self._killing = asyncio.create_task(self._kill(), name=f"end of container {self.name}")
         return await self.wait()
 
     async def _terminate(self, grace: float) -> None:
