@@ -10,6 +10,7 @@ run: .venv/ready
 	$(STEPCACHE) run examples/training/pipeline.yaml
 
 test: .venv/ready
+	./scripts/test-requirements
 	.venv/bin/pytest
 
 lint: .venv/ready

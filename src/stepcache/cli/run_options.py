@@ -20,6 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-parallel", type=_positive, metavar="N", help="how many steps run at once (default: one per core)"
     )
     parser.add_argument(
+        "--executor",
+        choices=("subprocess", "container"),
+        default="subprocess",
+        help="run steps as processes of this machine, or each in its image by docker or podman",
+    )
+    parser.add_argument(
         "--host-commands",
         action="store_true",
         help="run the commands of container components on this machine, without their image",
@@ -55,6 +61,7 @@ def options(arguments: argparse.Namespace, home: Path) -> Options:
     from stepcache.pipelines.engine import Options
 
     chosen = Options(
+        containers=arguments.executor == "container",
         host_commands=arguments.host_commands,
         bindings=bindings_options.bindings(arguments),
         refresh_environments=arguments.refresh_env,

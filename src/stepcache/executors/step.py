@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stepcache.errors import InputError
+from stepcache.executors import signals
 
 
 @dataclass(frozen=True)
@@ -64,15 +65,28 @@ class StepCommand:
 
 @dataclass(frozen=True, slots=True)
 class StepExit:
-    """How the step's first process ended: by itself with ``code``, or killed by ``signal``; the other is None."""
+    """How the step's first process ended: by itself with ``code``, or killed by ``signal``; the other is None.
+
+    Both are None for a step in a container of which that is not known. It counts as failed.
+    """
 
     code: int | None
     signal: int | None
+    problem: str = ""
+    """What more is known than the two say, as the end of a sentence that begins with "the step"."""
 
     @property
     def ok(self) -> bool:
         """Whether it succeeded."""
         return self.code == 0
+
+    def describe(self) -> str:
+        """How it ended, as the end of a sentence that begins with "the step"."""
+        if self.problem:
+            return self.problem
+        if self.signal is not None:
+            return f"was ended by {signals.name(self.signal)}"
+        return f"ended with exit code {self.code}"
 
 
 def _check_text(text: str, what: str) -> None:

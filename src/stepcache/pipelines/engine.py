@@ -8,8 +8,10 @@ import os
 import tempfile
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stepcache.cache.cache import Cache
 from stepcache.cache.holder import Holder
@@ -35,6 +37,9 @@ from stepcache.pipelines.task_record import State
 from stepcache.pipelines.values import Values
 from stepcache.stores.runs import RunRow, RunStore
 
+if TYPE_CHECKING:
+    from stepcache.executors.containers.runtime import ContainerRuntime
+
 _ENDED = (State.SUCCEEDED, State.FAILED, State.CANCELED)
 
 
@@ -47,6 +52,8 @@ class Options:
     grace: float = 10.0
     """Seconds that a step has to end by itself when it is stopped."""
     namespace: str = "default"
+    containers: bool = False
+    """Whether every step runs in a container of its image, by docker or podman."""
     host_commands: bool = False
     """Whether the commands of container components run on this machine, without their image."""
     policies: Policies = field(default_factory=Policies)
@@ -83,10 +90,17 @@ class Engine:
         executed, for a pipeline that asks for what this release does not run, and StoreUnavailableError when the
         store or the artifact store cannot be used.
         """
-        unsupported.check(pipeline, source, commands=options.host_commands)
+        unsupported.check(pipeline, source, commands=options.host_commands or options.containers)
         cluster = Cluster.of(pipeline, options.bindings, self._home, options.namespace, source)
         needed = (str(self._home), self._cache.artifacts.location, tempfile.gettempdir())
-        await asyncio.to_thread(check_cluster, cluster, inputs.parameters, source=source, needed=needed)
+        await asyncio.to_thread(
+            check_cluster,
+            cluster,
+            inputs.parameters,
+            source=source,
+            needed=needed,
+            on_the_host=not options.containers,
+        )
         await self.sweep()
         run = RunRow(
             run_id=str(uuid.uuid4()),
@@ -101,9 +115,8 @@ class Engine:
         await self._runs.save_run(run)
         listener = listener or Silence()
         listener.run_started(run.run_id, pipeline.name)
-        for warning in (*image_python.warnings(pipeline), ignored.sentence(pipeline, cluster.settings)):
-            if warning:
-                listener.warn(warning)
+        for warning in _warnings(pipeline, cluster, options):
+            listener.warn(warning)
         return await self._execute(cluster, inputs, run, options, listener)
 
     async def sweep(self) -> int:
@@ -130,6 +143,9 @@ class Engine:
         environments = Environments(
             self._home, supervisor, refresh=options.refresh_environments, report=listener.note
         )
+        containers = None
+        if options.containers:
+            containers = await _container_runtime(supervisor, listener)
         session = Session(
             pipeline=pipeline,
             cluster=cluster,
@@ -145,6 +161,7 @@ class Engine:
             cache=self._cache,
             artifacts=self._cache.artifacts,
             supervisor=supervisor,
+            containers=containers,
             recorder=recorder,
             listener=listener,
             slots=asyncio.Semaphore(options.max_parallel),
@@ -179,6 +196,8 @@ class Engine:
     async def _end(self, run: RunRow, session: Session, state: State, error: str, outputs: Values) -> None:
         """Leave nothing behind, however the run ended."""
         await session.supervisor.close()
+        if session.containers is not None:
+            await session.containers.close()
         await asyncio.to_thread(session.remove_workers)
         session.cancel_unfinished()
         await session.recorder.flush()
@@ -190,6 +209,28 @@ class Engine:
             error=error,
             outputs=json.dumps(outputs.to_document()),
         )
+
+
+def _warnings(pipeline: Pipeline, cluster: Cluster, options: Options) -> Iterator[str]:
+    """What is different from a cluster, one sentence each."""
+    if not options.containers:
+        yield from image_python.warnings(pipeline)
+    honoured = ignored.HONOURED_IN_CONTAINERS if options.containers else ignored.HONOURED_ON_THE_HOST
+    if told := ignored.sentence(pipeline, cluster.settings, honoured):
+        yield told
+
+
+async def _container_runtime(supervisor: Supervisor, listener: Listener) -> ContainerRuntime:
+    """The container engine that answers, rid of what dead engines left. Raises InputError when none answers."""
+    from stepcache.executors.containers.runtime import ContainerRuntime
+
+    try:
+        runtime = await ContainerRuntime.find(supervisor, announce=lambda name: listener.note(f"pulling {name}"))
+    except BaseException:
+        await supervisor.close()
+        raise
+    await runtime.sweep()
+    return runtime
 
 
 async def _root(pipeline: Pipeline, inputs: Values, session: Session) -> Values:

@@ -13,6 +13,7 @@ from threading import Lock
 from stepcache.artifacts.contract import ArtifactStore
 from stepcache.artifacts.scratch import Scratch, remove
 from stepcache.cache.cache import Cache
+from stepcache.executors.containers.runtime import ContainerRuntime
 from stepcache.executors.environments.environment import Environment
 from stepcache.executors.environments.environments import Environments
 from stepcache.executors.supervisor import Supervisor
@@ -37,6 +38,8 @@ class Session:
     cache: Cache
     artifacts: ArtifactStore
     supervisor: Supervisor
+    containers: ContainerRuntime | None
+    """What runs every step in its image; None when steps are processes of this machine."""
     recorder: Recorder
     listener: Listener
     slots: asyncio.Semaphore

@@ -10,8 +10,9 @@ from typing import Any
 
 from stepcache.artifacts.scratch import remove
 from stepcache.cache.cache import Holding
+from stepcache.container_engine import Reference
 from stepcache.executors.lightweight import LightweightComponent
-from stepcache.pipelines import step_command, supervised, task_key, task_outputs
+from stepcache.pipelines import secret_outputs, step_command, supervised, task_key, task_outputs
 from stepcache.pipelines.model import Component, Container, Task
 from stepcache.pipelines.place import Place
 from stepcache.pipelines.platform.provision import Provision
@@ -40,6 +41,7 @@ class Step:
     provision: Provision
     """What it gets in place of what a pod has."""
     refreshes: bool = False
+    containers: Reference | None = None
 
     @property
     def is_reusable(self) -> bool:
@@ -95,22 +97,13 @@ class Step:
             if session.cluster.redactor:
                 await asyncio.shield(asyncio.to_thread(session.cluster.redactor.file, workshop.log))
         if not ended.ok:
-            raise StepFailedError(f"the step {supervised.describe(ended)}")
+            raise StepFailedError(f"the step {ended.describe()}")
         values = await asyncio.to_thread(task_outputs.collect, self.component, workshop.outputs, session.artifacts)
         if self.provision.has_secrets:
-            await asyncio.to_thread(_warn_of_secrets, values, record, session)
+            await asyncio.to_thread(secret_outputs.warn, values, record, session)
         return values
 
 
 def _remove(*directories: Path) -> None:
     for directory in directories:
         remove(directory)
-
-
-def _warn_of_secrets(values: Values, record: TaskRecord, session: Session) -> None:
-    for name, artifacts in values.artifacts.items():
-        for artifact in artifacts:
-            if artifact.content is not None and session.cluster.redactor.anywhere_in(
-                session.artifacts.path(artifact.content)
-            ):
-                session.listener.warn(f"{record.name}: the output artifact '{name}' holds the value of a secret")

@@ -12,6 +12,7 @@ from stepcache.cache.output import Output
 from stepcache.cache.reason import Reason
 from stepcache.cache.ticket import Ticket, Verify
 from stepcache.errors import ExecutionFailedError
+from stepcache.executors.containers.running_container import ContainerNotEndedError
 from stepcache.pipelines.model import Task
 from stepcache.pipelines.session import Session
 from stepcache.pipelines.task_key import TaskKey
@@ -49,6 +50,7 @@ class TaskRun:
             label=f"run {session.context.run_id} task {self.record.name}",
             supervisor=session.supervisor.process,
             verify=policy.verify or Verify.DIGEST,
+            containers=self.work.containers,
         )
         reused = await self.session.cache.reuse(ticket)
         values = None if reused is None else self._take(reused, ticket)
@@ -122,6 +124,9 @@ class TaskRun:
         except StepFailedError as error:
             await holding.fail(json.dumps({"error": str(error), "log": self.record.log}))
             raise
+        except ContainerNotEndedError as error:  # it may run on, so nobody else may begin
+            holding.abandon()
+            raise StepFailedError(str(error)) from error
         except BaseException:
             await asyncio.shield(holding.release())
             raise

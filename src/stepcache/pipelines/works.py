@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stepcache.pipelines import importing, step_codes
+from stepcache.pipelines.container_step import ContainerStep
 from stepcache.pipelines.importing import Import
 from stepcache.pipelines.model import Component, Container, OtherExecutor
 from stepcache.pipelines.place import Place
@@ -29,8 +30,21 @@ async def of(component: Component, inputs: Values, known: Known, record: TaskRec
         operation = claims.operation(executor)
         if operation is not None:
             return ClaimWork(component, operation, inputs)
-        code = step_codes.find(executor)
         pod = Pod.of(session.pipeline.name, session.context.run_id, record.name, session.namespace)
+        keyed = session.cluster.concealment.for_key(inputs)
+        provision = session.cluster.provide(str(component.body), known, pod)
+        if session.containers is not None:
+            return await ContainerStep.of(
+                component,
+                executor,
+                inputs,
+                run,
+                keyed=keyed,
+                provision=provision,
+                settings=session.cluster.settings.of(str(component.body)),
+                runtime=session.containers,
+            )
+        code = step_codes.find(executor)
         return Step(
             component=component,
             container=executor,
@@ -38,8 +52,8 @@ async def of(component: Component, inputs: Values, known: Known, record: TaskRec
             inputs=inputs,
             run=run,
             place=await Place.of(code, session.environments, session.engine_environment),
-            keyed=session.cluster.concealment.for_key(inputs),
-            provision=session.cluster.provide(str(component.body), known, pod),
+            keyed=keyed,
+            provision=provision,
         )
     if isinstance(executor, OtherExecutor) and executor.kind == importing.KIND:
         return Import.of(component, executor.document, inputs, run)

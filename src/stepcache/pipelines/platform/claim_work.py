@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepcache.cache.cache import Holding
+from stepcache.container_engine import Reference
 from stepcache.pipelines.model import Component, Task
 from stepcache.pipelines.platform import claims
 from stepcache.pipelines.platform.claims import Operation
@@ -28,6 +29,7 @@ class ClaimWork:
     inputs: Values
     refreshes: bool = False
     is_reusable: bool = False
+    containers: Reference | None = None
 
     def key(self, task: Task, namespace: str, ignored: Collection[str]) -> TaskKey:  # noqa: ARG002 - as Work has it
         """Raise TypeError: see ``is_reusable``."""

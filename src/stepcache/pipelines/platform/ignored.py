@@ -20,6 +20,7 @@ HONOURED_ON_THE_HOST = frozenset(
         "workspace",
     }
 )
+HONOURED_IN_CONTAINERS = HONOURED_ON_THE_HOST | {"image pull policy"}
 """What a step gets that runs as a subprocess. Timeouts are not among them: whoever keeps them adds them."""
 
 _RESOURCES = {
