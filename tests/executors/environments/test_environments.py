@@ -18,6 +18,7 @@ from stepcache.executors.environments.request import Request
 from stepcache.executors.supervisor import Supervisor
 from tests.executors.environments import steps
 from tests.executors.environments.conftest import Opening
+from tests.executors.environments.gates import open_when_waited_for
 from tests.executors.environments.packages import source, wheel
 
 Wanting = Callable[..., Request]
@@ -295,18 +296,13 @@ async def test_what_failed_can_be_tried_again(opened: Opening, wanted: Wanting, 
     assert (await environments.ready(wanted("gamma"))).lock.distributions["gamma"] == "1.0"
 
 
-async def _gate(path: Path) -> int:
-    """A named pipe, opened when the build that reads from it has begun."""
-    return await asyncio.to_thread(os.open, path, os.O_WRONLY)
-
-
 async def test_the_last_who_gives_up_ends_the_work(opened: Opening, tmp_path: Path, home: Path) -> None:
     os.mkfifo(tmp_path / "gate")
     waiting = f"print(__import__('os').getpid(), open({str(tmp_path / 'gate')!r}).read())"
     request = Request.of([str(source(tmp_path / "tree", "gamma", waiting))], ["--no-index"])
     environments = opened()
     first, second = (asyncio.ensure_future(environments.ready(request)) for _ in range(2))
-    gate = await _gate(tmp_path / "gate")
+    gate = await asyncio.to_thread(open_when_waited_for, tmp_path / "gate")
     try:
         first.cancel()
         await asyncio.wait([first])
