@@ -78,7 +78,10 @@ async def test_a_refresh_resolves_again_and_once(opened: Opening, wanted: Wantin
     first = await opened().lock(wanted("alpha"))
     wheel(links, "alpha", "3.0")
     refreshing = opened(refresh=True)
+    assert refreshing.kept(wanted("alpha")) == first
+    assert refreshing.kept_now(wanted("alpha")) is None
     second = await refreshing.lock(wanted("alpha"))
+    assert refreshing.kept(wanted("alpha")) == refreshing.kept_now(wanted("alpha")) == second
     assert (first.distributions["alpha"], second.distributions["alpha"]) == ("2.0", "3.0")
     wheel(links, "alpha", "4.0")
     assert await refreshing.lock(wanted("alpha")) == second
