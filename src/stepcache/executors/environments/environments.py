@@ -152,7 +152,7 @@ class Environments:
 
     async def _install(self, name: str, lines: list[str], request: Request) -> Path:
         async def make(root: Path, scratch: Path) -> None:
-            self._report(f"installing {len(lines)} packages for {request}")
+            self._report(f"installing {len(lines)} package{'s' if len(lines) != 1 else ''} for {request}")
             await installation.install(lines, request, self._uv, root, scratch)
 
         return await self._layers.ready(name, make)
