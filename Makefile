@@ -20,6 +20,7 @@ lint: .venv/ready
 
 bench: .venv/ready
 	.venv/bin/python benchmarks/lookup.py
+	.venv/bin/python benchmarks/engine.py
 
 clean:
 	rm -rf .venv .tools .stepcache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

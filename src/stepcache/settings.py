@@ -64,7 +64,7 @@ TABLE = (
         "STEPCACHE_STORE",
         "URL",
         "`sqlite:///` and `stepcache.db` in the home",
-        "The database of entries, claims and runs: `sqlite:///FILE`, or `memory://` for one process and no trace.",
+        "The database of entries, claims and runs: `sqlite:///FILE`, or `memory://` for one process, then gone.",
         str,
     ),
     Setting(

@@ -381,17 +381,13 @@ def test_wrong_input_is_one_clear_error(tmp_path: Path, home: Path, content: str
     assert not home.exists()
 
 
-def test_what_is_not_run_yet_is_named_before_anything_runs(tmp_path: Path, home: Path) -> None:
-    samples = Path(__file__).parent.parent / "data" / "pipelines"
-    for name, problem in [
-        ("if_elif_else_complex", "a condition"),
-        ("pipeline_with_loops", "a loop"),
-        ("pipeline_with_importer", "importer"),
-        ("pipeline_with_retry", "a retry policy"),
-    ]:
-        ended = call(home, "run", samples / f"{name}.yaml")
-        assert ended.returncode == 2
-        assert problem in ended.stderr
+def test_container_components_are_named_before_anything_runs(home: Path) -> None:
+    sample = Path(__file__).parent.parent / "data" / "pipelines" / "pipeline_with_outputs.yaml"
+    ended = call(home, "run", sample)
+    assert ended.returncode == 2
+    assert "comp-" in ended.stderr
+    assert "--executor container" in ended.stderr
+    assert "--host-commands" in ended.stderr
 
 
 def test_a_store_that_cannot_be_used_is_exit_code_three(tmp_path: Path, home: Path, trace: Path) -> None:

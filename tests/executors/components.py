@@ -54,7 +54,7 @@ class Component:
     ) -> StepCommand:
         shutil.rmtree(self.place, ignore_errors=True)
         self.directory.mkdir(parents=True)
-        (self.place / environment.TEMPORARY).mkdir()
+        (self.place / "tmp").mkdir()
         module = self.place / lightweight.MODULE_NAME
         module.write_text(self.source, encoding="utf-8")
         outputs = {"parameters": {"Output": {"outputFile": str(self.place / "o")}}}
@@ -62,7 +62,7 @@ class Component:
         argv = (self.interpreter, "-m", lightweight.EXECUTOR, "--component_module_path", str(module))
         return StepCommand(
             (*argv, "--executor_input", json.dumps(document), "--function_to_execute", "step"),
-            environment.build({**self.declared, **lightweight.ENVIRONMENT}, inherited, self.place),
+            environment.build({**self.declared, **lightweight.ENVIRONMENT}, inherited, self.place / "tmp"),
             self.directory,
             self.log,
             (call or warm_start.call(self.interpreter, self.declared, inherited)) if forked else None,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stepcache.executors.environment import PASSED_THROUGH, build, is_passed_through
 
 _DIRECTORY = Path("/run/step")
-_CHOSEN = {"TMPDIR": "/run/step/tmp", "PYTHONUNBUFFERED": "1"}
+_CHOSEN = {"TMPDIR": str(_DIRECTORY), "PYTHONUNBUFFERED": "1"}
 
 
 def test_what_is_passed_through_what_is_set_and_what_is_not() -> None:

@@ -48,7 +48,7 @@ def test_what_is_absent_takes_the_default_or_stays_absent() -> None:
     assert _resolve(text, ComponentInput("absent"), optional=True) is ABSENT
     with pytest.raises(ValueError, match="'x' has no value"):
         _resolve(text, ComponentInput("absent"))
-    with pytest.raises(ValueError, match="'before' has no output parameter 'y'"):
+    with pytest.raises(ValueError, match="'before' left no output parameter 'y'"):
         _resolve(text, TaskOutput("before", "y"), scope=Scope(Values(), {"before": Values()}))
 
 
@@ -90,6 +90,7 @@ def test_a_value_of_another_type_is_refused(kind: ParameterType, value: Any) -> 
     [
         ("n={{$.inputs.parameters['other']}}!", "n=5!"),
         ('{{$.inputs.parameters["other"]}}', "5"),
+        ("{{$.inputs.parameters['other']}}{{$.inputs.parameters['other']}}", "55"),
         ("{{$.pipeline_job_name}}/{{$.pipeline_job_uuid}}", "my-job/1234"),
         ("{{workflow.name}} {{$.unknown}}", "{{workflow.name}} {{$.unknown}}"),
     ],
@@ -122,5 +123,5 @@ def test_artifacts() -> None:
     assert resolve(TaskOutput("before", "data")) == {"x": artifact}
     with pytest.raises(ValueError, match="input artifact 'x' has no value"):
         resolve(ComponentInput("absent"))
-    with pytest.raises(ValueError, match="'before' has no output artifact 'other'"):
+    with pytest.raises(ValueError, match="'before' left no output artifact 'other'"):
         resolve(TaskOutput("before", "other"))

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from stepcache.artifacts.artifact import Artifact, Verdict
 from stepcache.artifacts.contract import ArtifactStore
@@ -18,7 +18,7 @@ from stepcache.cache.holding import Holding
 from stepcache.cache.output import JsonValue, Output
 from stepcache.cache.reason import Reason
 from stepcache.cache.single_flight import SingleFlight
-from stepcache.cache.ticket import Ticket
+from stepcache.cache.ticket import Ticket, Verify
 from stepcache.cache.uninterrupted import uninterrupted
 from stepcache.cache.waiting import LONGEST_PAUSE, SHORTEST_PAUSE, Waiting
 from stepcache.errors import ExecutionFailedError
@@ -152,16 +152,40 @@ class Cache:
         """
         await self._waiting.wait(ticket, busy)
 
-    async def once(  # noqa: PLR0913 - each is a word of the protocol
+    @overload
+    async def once(
         self,
         key: str,
-        produce: Callable[[], T | Awaitable[T]],
+        produce: Callable[[], Awaitable[T]],
         *,
         max_staleness: Duration | None = None,
         entry_max_staleness: Duration | None = None,
         attempts: int = 1,
         label: str = "",
-    ) -> Result[T]:
+    ) -> Result[T]: ...
+
+    @overload
+    async def once(
+        self,
+        key: str,
+        produce: Callable[[], T],
+        *,
+        max_staleness: Duration | None = None,
+        entry_max_staleness: Duration | None = None,
+        attempts: int = 1,
+        label: str = "",
+    ) -> Result[T]: ...
+
+    async def once(  # noqa: PLR0913 - each is a word of the protocol
+        self,
+        key: str,
+        produce: Callable[[], Any],
+        *,
+        max_staleness: Duration | None = None,
+        entry_max_staleness: Duration | None = None,
+        attempts: int = 1,
+        label: str = "",
+    ) -> Result[Any]:
         """The result of ``key``: reused, or made by ``produce``, which runs at most once at a time, anywhere.
 
         Args:
@@ -260,6 +284,7 @@ class Cache:
             await uninterrupted(self._store.release(granted.claim))
             self._waiting.released(ticket.key)
             raise ExecutionFailedError(granted.failure)
+        ticket.begin(granted.failures)
         reason = Reason.FIRST_SEEN if granted.stale is None else _outdated(ticket)
         if ticket.refused in _DAMAGED:
             reason = ticket.refused
@@ -292,8 +317,9 @@ class Cache:
             output = Output.from_text(entry.output)
         except ValueError:
             damage = Reason.OUTPUT_ALTERED
+        known = self._artifacts.exists if ticket.verify is Verify.EXISTS else self._artifacts.proven
         for artifact in output.artifacts:
-            if not self._artifacts.proven(artifact):
+            if not known(artifact):
                 damage = _DAMAGE.get(await self._verify(artifact))
                 if damage is not None:
                     break

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from stepcache.cache.reason import Reason
 from stepcache.processes import Process
 from stepcache.stores.claim import Busy
 from stepcache.stores.entry import UNLIMITED
+
+
+class Verify(StrEnum):
+    """How the outputs of a result are looked at before it is reused (protocol.md, P7)."""
+
+    DIGEST = "digest"
+    """Their bytes are those that were stored: hashed, or unchanged since they were."""
+    EXISTS = "exists"
+    """They are there and of the right size."""
 
 
 @dataclass(slots=True, eq=False)
@@ -24,6 +34,7 @@ class Ticket:
     """Who asks, for people: it is shown to those who will wait."""
     supervisor: Process | None = None
     """The process that will run the step, so that recovery knows it before ``Holding.annotate``."""
+    verify: Verify = Verify.DIGEST
 
     refused: Reason | None = field(default=None, init=False)
     """Why the last entry that was looked at could not be reused."""
@@ -41,14 +52,20 @@ class Ticket:
             self.first_asked = now
         return now - self.first_asked
 
-    def wait_for(self, busy: Busy) -> None:
-        """Note that the caller waits; failures count from the first time."""
-        self.waited = True
+    def begin(self, failures: int) -> None:
+        """Note that the caller waits or executes; failures count from the first time, ``failures`` being as many as
+        there were by then.
+        """
         if self._failures is None:
-            self._failures = busy.failures
+            self._failures = failures
+
+    def wait_for(self, busy: Busy) -> None:
+        """Note that the caller waits."""
+        self.waited = True
+        self.begin(busy.failures)
 
     def is_exhausted(self, failures: int) -> bool:
-        """Whether the failed executions that the caller waited for are as many as it would try itself, given how
-        many executions of the key have failed by now.
+        """Whether the failed executions that the caller waited for, its own included, are as many as it would try
+        itself, given how many executions of the key have failed by now.
         """
         return self._failures is not None and failures - self._failures >= self.attempts

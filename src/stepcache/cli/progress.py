@@ -5,9 +5,10 @@ Everything goes to standard error; standard output is for the result.
 
 from __future__ import annotations
 
+import json
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +18,10 @@ from stepcache.pipelines.task_record import CacheResult, State, TaskRecord
 
 if TYPE_CHECKING:
     from stepcache.pipelines.result import RunResult
+    from stepcache.pipelines.values import ArtifactValue
 
 _TAIL_LINES = 20
+_WIDTH = 160
 
 
 class Progress(Protocol):
@@ -26,6 +29,7 @@ class Progress(Protocol):
 
     def run_started(self, run_id: str, pipeline: str) -> None: ...  # noqa: D102 - see pipelines.listener
     def task_changed(self, task: TaskRecord) -> None: ...  # noqa: D102 - see pipelines.listener
+    def note(self, message: str) -> None: ...  # noqa: D102 - see pipelines.listener
     def warn(self, message: str) -> None: ...  # noqa: D102 - see pipelines.listener
 
     def finished(self, result: RunResult) -> None:
@@ -67,14 +71,17 @@ class Lines:
             self._told[task.name] = line
             say(f"{task.name}: {line}")
 
+    def note(self, message: str) -> None:
+        """Tell it."""
+        say(message)
+
     def warn(self, message: str) -> None:
         """Tell it."""
         say(f"warning: {message}")
 
     def finished(self, result: RunResult) -> None:
         """Tell how the run ended, and of each failed step the end of its log."""
-        say(summary(result))
-        tell_failures(result, self._home)
+        tell_end(result, self._home)
 
     def interrupted(self) -> None:
         """Tell how to go on."""
@@ -94,8 +101,10 @@ def describe(task: TaskRecord) -> str:
         return f"runs ({_reason(task)})"
     if task.state is State.SUCCEEDED:
         return _success(task)
-    if task.state in (State.FAILED, State.SKIPPED):
-        return f"{task.state.lower()}: {task.error}"
+    if task.state is State.SKIPPED:
+        return task.error or "skipped: its condition does not hold"
+    if task.state is State.FAILED:
+        return f"failed: {task.error}"
     return "canceled" if task.state is State.CANCELED else ""
 
 
@@ -114,18 +123,42 @@ def _reason(task: TaskRecord) -> str:
 
 def summary(result: RunResult) -> str:
     """One line: how it ended, and what the cache did."""
-    counts = {kind: sum(task.result is kind for task in result.tasks) for kind in CacheResult}
+    steps = [task for task in result.tasks if task.result is not CacheResult.NONE]
+    counts = Counter(task.result for task in steps if task.state is State.SUCCEEDED)
     parts = [
         f"{count} {word}"
         for count, word in (
             (counts[CacheResult.MISS] + counts[CacheResult.OFF], "executed"),
             (counts[CacheResult.HIT], "reused"),
             (counts[CacheResult.SHARED], "shared"),
+            (sum(task.state is State.FAILED for task in steps), "failed"),
             (sum(task.state is State.SKIPPED for task in result.tasks), "skipped"),
         )
         if count or word in ("executed", "reused")
     ]
-    return f"run {result.run_id} {result.state.lower()}: {', '.join(parts)}"
+    return f"run {result.run_id} {result.state.lower()} in {result.seconds:.1f} s: {', '.join(parts)}"
+
+
+def tell_end(result: RunResult, home: Path) -> None:
+    """How the run ended, with its outputs or its failures."""
+    say(summary(result))
+    for name, value in result.outputs.parameters.items():
+        say(f"  {name}: {_shortened(json.dumps(value, ensure_ascii=False))}")
+    for name, artifacts in result.outputs.artifacts.items():
+        for artifact in artifacts:
+            say(f"  {name}: {_shortened(_describe_artifact(artifact))}")
+    tell_failures(result, home)
+
+
+def _describe_artifact(artifact: ArtifactValue) -> str:
+    kind = artifact.schema.get("schemaTitle", "artifact").removeprefix("system.")
+    if artifact.content is None:
+        return f"{kind} {artifact.uri or json.dumps(dict(artifact.metadata), ensure_ascii=False)}"
+    return f"{kind} {artifact.content.digest[:12]}, {artifact.content.size:,} bytes"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
 
 
 def tell_failures(result: RunResult, home: Path) -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from stepcache.cli import progress
+from stepcache.pipelines import task_order
 from stepcache.pipelines.task_record import CacheResult, State, TaskRecord
 
 if TYPE_CHECKING:
@@ -62,14 +63,17 @@ class Tree:
         """Show the task as it stands at the next refresh."""
         self._tasks[task.name] = task
 
+    def note(self, message: str) -> None:
+        """Print it above the tree."""
+        self._console.print(message, style="dim", markup=False)
+
     def warn(self, message: str) -> None:
         """Print it above the tree."""
         self._console.print(f"warning: {message}", style="yellow", markup=False)
 
     def finished(self, result: RunResult) -> None:
         """Leave the last tree standing, and tell how the run ended below it."""
-        progress.say(progress.summary(result))
-        progress.tell_failures(result, self._home)
+        progress.tell_end(result, self._home)
 
     def interrupted(self) -> None:
         """Tell how to go on."""
@@ -77,8 +81,7 @@ class Tree:
 
     def _render(self) -> RenderableType:
         table = Table.grid(padding=(0, 2))
-        table.add_row(Text(""), Text(self._title, style="bold"))
-        rows = list(self._tasks.values())
+        rows = task_order.in_order(self._tasks.values())
         room = max(4, self._console.height - 4)
         if len(rows) > room and self._live.is_started:
             rows = _most_telling(rows, room)
@@ -86,7 +89,7 @@ class Tree:
             table.add_row(self._mark(task), self._name(task), self._words(task))
         if len(rows) < len(self._tasks):
             table.add_row(Text(""), Text(f"… and {len(self._tasks) - len(rows)} more tasks", style="dim"))
-        return table
+        return Group(Text(self._title, style="bold", overflow="ellipsis", no_wrap=True), table)
 
     def _mark(self, task: TaskRecord) -> RenderableType:
         if task.state is State.RUNNING:
@@ -98,8 +101,9 @@ class Tree:
 
     @staticmethod
     def _name(task: TaskRecord) -> Text:
-        depth = task.name.count("/")
-        return Text("  " * depth + task.name.rpartition("/")[2], overflow="ellipsis", no_wrap=True)
+        last = task.name.rpartition("/")[2]
+        shown = last[last.index("[") :] if last.endswith("]") else last
+        return Text("  " * task_order.depth(task.name) + shown, overflow="ellipsis", no_wrap=True)
 
     @staticmethod
     def _words(task: TaskRecord) -> Text:
@@ -119,4 +123,4 @@ def _most_telling(rows: list[TaskRecord], room: int) -> list[TaskRecord]:
         return 1 if task.state is State.SUCCEEDED else 2
 
     chosen = sorted(rows, key=lambda task: (weight(task), -task.finished_at))[:room]
-    return sorted(chosen, key=lambda task: task.position)
+    return task_order.in_order(chosen)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-TEMPORARY = "tmp"
-"""The directory for temporary files, below the step's own. Whoever starts the step makes it."""
-
 PASSED_THROUGH = frozenset(
     {
         # who and where the user is: programs refuse to start, or look for their settings, without these
@@ -45,12 +42,12 @@ not among them: a component that needs such a variable declares it, and then it 
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
-def build(declared: Mapping[str, str], inherited: Mapping[str, str], directory: Path) -> dict[str, str]:
-    """The complete environment of a step that runs in ``directory``.
+def build(declared: Mapping[str, str], inherited: Mapping[str, str], temporary: Path) -> dict[str, str]:
+    """The complete environment of a step whose temporary files go to the directory ``temporary``.
 
     In rising precedence: what is passed through of ``inherited``, what the engine sets, what the step declares.
     """
-    return common(inherited) | {"TMPDIR": str(directory / TEMPORARY)} | dict(declared)
+    return common(inherited) | {"TMPDIR": str(temporary)} | dict(declared)
 
 
 def common(inherited: Mapping[str, str]) -> dict[str, str]:

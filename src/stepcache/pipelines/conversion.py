@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from stepcache.pipelines.model import (
@@ -31,12 +32,22 @@ Document = Mapping[str, Any]
 ROOT = "root"
 
 
-def pipeline(spec: Document, deployment: Document, platforms: Document) -> Pipeline:
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """The documents of a compiled pipeline, as KFP's messages print them."""
+
+    pipeline: Document
+    deployment: Document
+    platforms: Document
+
+
+def pipeline(documents: Spec) -> Pipeline:
     """The pipeline; its references are not checked (see ``references``)."""
+    spec = documents.pipeline
     components = {name: _component(name, document) for name, document in spec.get("components", {}).items()}
-    executors = {name: _executor(document) for name, document in deployment.get("executors", {}).items()}
+    executors = {name: _executor(document) for name, document in documents.deployment.get("executors", {}).items()}
     root = _component(ROOT, spec["root"])
-    return Pipeline(spec["pipelineInfo"].get("name", ""), root, components, executors, platforms)
+    return Pipeline(spec["pipelineInfo"].get("name", ""), root, components, executors, documents.platforms)
 
 
 def plain(value: JsonValue) -> JsonValue:
@@ -55,12 +66,17 @@ def _component(name: str, document: Document) -> Component:
     body: Dag | str = _dag(document["dag"]) if "dag" in document else document.get("executorLabel", "")
     return Component(
         name=name,
-        inputs={key: _input_parameter(value) for key, value in inputs.get("parameters", {}).items()},
-        input_artifacts={key: _artifact_spec(value) for key, value in inputs.get("artifacts", {}).items()},
-        outputs={key: _parameter_type(value) for key, value in outputs.get("parameters", {}).items()},
-        output_artifacts={key: _artifact_spec(value) for key, value in outputs.get("artifacts", {}).items()},
+        inputs={key: _input_parameter(value) for key, value in _entries(inputs, "parameters")},
+        input_artifacts={key: _artifact_spec(value) for key, value in _entries(inputs, "artifacts")},
+        outputs={key: _parameter_type(value) for key, value in _entries(outputs, "parameters")},
+        output_artifacts={key: _artifact_spec(value) for key, value in _entries(outputs, "artifacts")},
         body=body,
     )
+
+
+def _entries(document: Document, name: str) -> list[tuple[str, Any]]:
+    """A map of the document in the order of its keys: protobuf's maps come in another order in each process."""
+    return sorted(document.get(name, {}).items())
 
 
 _DEPRECATED_TYPES = {
@@ -97,14 +113,14 @@ def _artifact_spec(document: Document) -> ArtifactSpec:
 def _dag(document: Document) -> Dag:
     outputs = document.get("outputs", {})
     return Dag(
-        tasks={name: _task(name, task) for name, task in document.get("tasks", {}).items()},
-        parameters={name: _parameter_selectors(value) for name, value in outputs.get("parameters", {}).items()},
+        tasks={name: _task(name, task) for name, task in _entries(document, "tasks")},
+        parameters={name: _parameter_selectors(value) for name, value in _entries(outputs, "parameters")},
         artifacts={
             name: tuple(
                 TaskOutput(selector["producerSubtask"], selector["outputArtifactKey"])
                 for selector in value.get("artifactSelectors", ())
             )
-            for name, value in outputs.get("artifacts", {}).items()
+            for name, value in _entries(outputs, "artifacts")
         },
     )
 
@@ -119,8 +135,8 @@ def _parameter_selectors(document: Document) -> tuple[TaskOutput, ...]:
 
 def _task(name: str, document: Document) -> Task:
     inputs = document.get("inputs", {})
-    parameters = {key: _parameter_source(value) for key, value in inputs.get("parameters", {}).items()}
-    artifacts = {key: _artifact_source(value) for key, value in inputs.get("artifacts", {}).items()}
+    parameters = {key: _parameter_source(value) for key, value in _entries(inputs, "parameters")}
+    artifacts = {key: _artifact_source(value) for key, value in _entries(inputs, "artifacts")}
     caching = document.get("cachingOptions", {})
     trigger = document.get("triggerPolicy", {})
     return Task(
@@ -219,6 +235,7 @@ def _executor(document: Document) -> Container | OtherExecutor:
             command=tuple(container.get("command", ())),
             args=tuple(container.get("args", ())),
             environment={item["name"]: item.get("value", "") for item in container.get("env", ())},
+            resources=container.get("resources", {}),
         )
     kind = next(iter(document), "")
     return OtherExecutor(kind, document.get(kind, {}))

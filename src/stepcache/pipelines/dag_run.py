@@ -1,4 +1,11 @@
-"""One execution of a DAG: every task as soon as those before it have ended, independent ones at the same time."""
+"""One execution of a DAG: every task as soon as those before it have ended, independent ones at the same time.
+
+Rules: ``backend/src/v2/compiler/argocompiler/dag.go`` of kubeflow/pipelines, which makes an Argo DAG of each of
+KFP's. A task runs when all that it depends on succeeded; with ``ALL_UPSTREAM_TASKS_COMPLETED`` it is an exit hook
+of what it depends on, and runs however that ended, unless it never began. After a failure no other task of the same
+DAG is started; what runs, nested DAGs included, goes on to its end. A failed task fails its DAG, whatever its exit
+hooks did.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +13,18 @@ import asyncio
 import time
 from graphlib import TopologicalSorter
 
-from stepcache.pipelines import step_codes, task_inputs, task_key
-from stepcache.pipelines.model import Component, Container, Dag, Task
+from stepcache.pipelines import condition, final_status, task_inputs, works
+from stepcache.pipelines.loop_run import LoopRun
+from stepcache.pipelines.model import Component, Dag, Task
+from stepcache.pipelines.platform.names import Known
 from stepcache.pipelines.session import Session
-from stepcache.pipelines.step import Step, StepFailedError
 from stepcache.pipelines.task_inputs import Scope
 from stepcache.pipelines.task_record import State, TaskRecord
 from stepcache.pipelines.task_run import TaskRun
 from stepcache.pipelines.values import Values
+from stepcache.pipelines.work import StepFailedError
+
+_COMPLETED = (State.SUCCEEDED, State.FAILED)
 
 
 class DagFailedError(Exception):
@@ -21,15 +32,16 @@ class DagFailedError(Exception):
 
 
 class DagRun:
-    """The tasks of one DAG, below ``path`` (empty for the root)."""
+    """The tasks of one component that is a DAG, below ``path`` (empty for the root)."""
 
-    def __init__(self, dag: Dag, inputs: Values, path: str, session: Session) -> None:
+    def __init__(self, component: Component, dag: Dag, inputs: Values, path: str, session: Session) -> None:
         self._dag = dag
-        self._scope = Scope(inputs)
+        self._scope = Scope(inputs, declared=component.inputs.keys())
         self._session = session
         self._records = {name: session.add(f"{path}{name}", dag.tasks[name].component) for name in _in_order(dag)}
         self._missing = {name: len(task.dependencies) for name, task in dag.tasks.items()}
         self._after: dict[str, list[str]] = {name: [] for name in dag.tasks}
+        self._failed: str | None = None
         for name, task in dag.tasks.items():
             for dependency in task.dependencies:
                 self._after[dependency].append(name)
@@ -40,71 +52,140 @@ class DagRun:
             for name, count in self._missing.items():
                 if count == 0:
                     group.create_task(self._run(name, group))
-        for name, record in self._records.items():
-            if record.state is State.PENDING:
-                self._skip(name)
         for record in self._records.values():
             if record.state is State.FAILED:
                 raise DagFailedError(f"task '{record.name}' failed: {record.error}")
-        if any(record.state is not State.SUCCEEDED for record in self._records.values()):
-            raise DagFailedError("a task outside of it failed")
         return self._collect()
 
     async def _run(self, name: str, group: asyncio.TaskGroup) -> None:
-        if self._session.failed:
-            return
-        record = self._records[name]
-        try:
-            values = await self._outputs_of(self._dag.tasks[name], record)
-        except (StepFailedError, DagFailedError, ValueError) as error:
-            self._session.failed = True
-            self._end(record, State.FAILED, str(error))
-            return
-        record.outputs = self._scope.outputs[name] = values
-        self._end(record, State.SUCCEEDED, "")
+        task, record = self._dag.tasks[name], self._records[name]
+        reason = self._why_not(task)
+        if reason is not None:
+            self._end(name, State.SKIPPED, reason)
+        else:
+            try:
+                values = await self._outputs_of(task, record)
+            except (StepFailedError, DagFailedError, ValueError) as error:
+                self._failed = name
+                self._end(name, State.FAILED, str(error))
+            else:
+                if values is None:
+                    self._end(name, State.SKIPPED, "")
+                else:
+                    self._scope.outputs[name] = values
+                    record.outputs = self._session.cluster.concealment.shown(values)
+                    self._end(name, State.SUCCEEDED, "")
         for follower in self._after[name]:
             self._missing[follower] -= 1
             if self._missing[follower] == 0:
                 group.create_task(self._run(follower, group))
 
-    async def _outputs_of(self, task: Task, record: TaskRecord) -> Values:
+    def _why_not(self, task: Task) -> str | None:
+        """Why the task is not started, all that it depends on having ended; None when it is."""
+        before = [self._records[name] for name in task.dependencies]
+        if task.run_after_failure:
+            if before and not any(record.state in _COMPLETED for record in before):
+                return f"not started: task '{before[0].name}' was not started"
+            return None
+        for record in before:
+            if record.state is State.FAILED:
+                return f"not started: task '{record.name}' failed"
+            if record.state is not State.SUCCEEDED:
+                return f"not started: task '{record.name}' was skipped"
+        if self._failed is not None:
+            return f"not started: task '{self._records[self._failed].name}' failed"
+        return None
+
+    async def _outputs_of(self, task: Task, record: TaskRecord) -> Values | None:
+        """The outputs of a task; None when its condition does not hold."""
         session = self._session
         component = session.pipeline.components[task.component]
-        placeholders = session.context.placeholders(task.display_name, f"{session.context.run_id}/{record.name}")
-        inputs = task_inputs.resolve(task, component, self._scope, placeholders)
-        record.started_at = time.time()
+        inputs = task_inputs.resolve(task, component, self._scope, _placeholders(task, record, session))
+        if task.condition and not condition.holds(task.condition, inputs.parameters):
+            return None
+        if task.iterator is not None:
+            return await self._iterate(task, component, inputs, record)
+        return await self._execute(task, component, inputs, record)
+
+    async def _iterate(self, task: Task, component: Component, inputs: Values, record: TaskRecord) -> Values:
+        assert task.iterator is not None  # noqa: S101 - for the type checker; the caller has looked
+        session = self._session
+        _begin(record, session)
+
+        async def iterate(index: int, values: Values) -> Values | None:
+            iteration = session.add(f"{record.name}[{index}]", task.component)
+            try:
+                outputs = await self._execute(task, component, values, iteration)
+            except (StepFailedError, DagFailedError, ValueError) as error:
+                _finish(iteration, State.FAILED, str(error), session)
+                return None
+            iteration.outputs = session.cluster.concealment.shown(outputs)
+            _finish(iteration, State.SUCCEEDED, "", session)
+            return outputs
+
+        outputs = await LoopRun(task.iterator, component, inputs).outputs(iterate)
+        if outputs is None:
+            raise DagFailedError(_first_failure(record, session))
+        return outputs
+
+    async def _execute(self, task: Task, component: Component, inputs: Values, record: TaskRecord) -> Values:
+        """One execution of a task's component."""
+        session, scope = self._session, self._scope
         if isinstance(component.body, Dag):
-            record.state = State.RUNNING
-            session.changed(record)
-            return await DagRun(component.body, inputs, f"{record.name}/", session).outputs()
-        step = _step(component, inputs, session)
-        key = task_key.of(task, step, session.namespace, session.executor) if task.cached else None
-        return await TaskRun(task, step, key, record, session).outputs()
+            _begin(record, session)
+            return await DagRun(component, component.body, inputs, f"{record.name}/", session).outputs()
+        record.started_at = time.time()
+        known = Known(scope.inputs.parameters, scope.outputs, _placeholders(task, record, session))
+        work = await works.of(component, inputs, known, record, session)
+        return await TaskRun(task, work, record, session).outputs()
 
-    def _end(self, record: TaskRecord, state: State, error: str) -> None:
-        record.state, record.error = state, error
-        record.waiting_for = ""
-        record.finished_at = time.time()
-        self._session.changed(record)
-
-    def _skip(self, name: str) -> None:
+    def _end(self, name: str, state: State, error: str) -> None:
         record = self._records[name]
-        failed = [task for task in self._dag.tasks[name].dependencies if self._records[task].state is State.FAILED]
-        record.error = f"not started: task '{failed[0]}' failed" if failed else "not started: another task failed"
-        record.state = State.SKIPPED
-        self._session.changed(record)
+        _finish(record, state, error, self._session)
+        self._scope.statuses[name] = final_status.of(record, name, self._session.context)
 
     def _collect(self) -> Values:
-        finished = self._scope.outputs
-        parameters = {
-            name: finished[origin.task].parameters[origin.output]
-            for name, (origin, *_) in self._dag.parameters.items()
-        }
-        artifacts = {
-            name: finished[origin.task].artifacts[origin.output]
-            for name, (origin, *_) in self._dag.artifacts.items()
-        }
-        return Values(parameters, artifacts)
+        """The DAG's outputs; of several origins (OneOf) the first that there is. None of what was skipped."""
+        finished, nothing, result = self._scope.outputs, Values(), Values()
+        for name, origins in self._dag.parameters.items():
+            for origin in origins:
+                parameters = finished.get(origin.task, nothing).parameters
+                if origin.output in parameters:
+                    result.parameters[name] = parameters[origin.output]
+                    break
+        for name, origins in self._dag.artifacts.items():
+            for origin in origins:
+                artifacts = finished.get(origin.task, nothing).artifacts
+                if origin.output in artifacts:
+                    result.artifacts[name] = artifacts[origin.output]
+                    break
+        return result
+
+
+def _placeholders(task: Task, record: TaskRecord, session: Session) -> dict[str, str]:
+    return session.context.placeholders(task.display_name, f"{session.context.run_id}/{record.name}")
+
+
+def _begin(record: TaskRecord, session: Session) -> None:
+    record.started_at = time.time()
+    record.state = State.RUNNING
+    session.changed(record)
+
+
+def _finish(record: TaskRecord, state: State, error: str, session: Session) -> None:
+    record.state, record.error = state, session.cluster.redactor.text(error)
+    record.waiting_for = ""
+    record.finished_at = time.time()
+    session.changed(record)
+
+
+def _first_failure(loop: TaskRecord, session: Session) -> str:
+    failed = next(
+        record
+        for record in session.records
+        if record.state is State.FAILED and record.name.startswith(f"{loop.name}[")
+    )
+    return f"iteration '{failed.name}' failed: {failed.error}"
 
 
 def _in_order(dag: Dag) -> list[str]:
@@ -117,10 +198,3 @@ def _in_order(dag: Dag) -> list[str]:
         ordered += ready
         sorter.done(*ready)
     return ordered
-
-
-def _step(component: Component, inputs: Values, session: Session) -> Step:
-    container = session.pipeline.executors[str(component.body)]
-    if not isinstance(container, Container):
-        raise TypeError(f"component '{component.name}' has no container")
-    return Step(component, container, step_codes.code_of(container), inputs)

@@ -5,25 +5,31 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import tempfile
 import time
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from stepcache.cache.cache import Cache
 from stepcache.cache.holder import Holder
 from stepcache.errors import StepcacheError
-from stepcache.executors import host
+from stepcache.executors.environments.environments import Environments
 from stepcache.executors.supervisor import Supervisor
-from stepcache.pipelines import requirements, unsupported
+from stepcache.pipelines import image_python, root_values, task_order, temporary, unsupported, workspace
 from stepcache.pipelines.context import RunContext
 from stepcache.pipelines.dag_run import DagFailedError, DagRun
 from stepcache.pipelines.listener import Listener, Silence
 from stepcache.pipelines.mask import Mask
-from stepcache.pipelines.model import Dag, JsonValue, Pipeline
+from stepcache.pipelines.model import Dag, Pipeline
+from stepcache.pipelines.platform import ignored
+from stepcache.pipelines.platform.bindings import Bindings
+from stepcache.pipelines.platform.check import check as check_cluster
+from stepcache.pipelines.platform.cluster import Cluster
+from stepcache.pipelines.policy import Policies
 from stepcache.pipelines.recorder import Recorder
 from stepcache.pipelines.result import RunResult
+from stepcache.pipelines.root_inputs import RootInputs
 from stepcache.pipelines.session import Session
 from stepcache.pipelines.task_record import State
 from stepcache.pipelines.values import Values
@@ -34,13 +40,23 @@ _ENDED = (State.SUCCEEDED, State.FAILED, State.CANCELED)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a run is executed; none of it enters a key."""
+    """How a run is executed."""
 
     max_parallel: int = field(default_factory=lambda: os.cpu_count() or 1)
     """How many steps run at the same time, at least 1."""
     grace: float = 10.0
     """Seconds that a step has to end by itself when it is stopped."""
     namespace: str = "default"
+    host_commands: bool = False
+    """Whether the commands of container components run on this machine, without their image."""
+    policies: Policies = field(default_factory=Policies)
+    """How tasks use the cache: the one thing here that may change a key, by inputs that are to be ignored."""
+    refresh_environments: bool = False
+    """Whether the requirements of components are resolved again, instead of taking the locks that are kept."""
+    bindings: Bindings = field(default_factory=Bindings)
+    """Secrets, config maps and volumes that the user gives."""
+    wait_timeout: float | None = None
+    """How many seconds a task waits for somebody else's execution of it; None for as long as it takes."""
 
 
 class Engine:
@@ -54,21 +70,23 @@ class Engine:
     async def run(
         self,
         pipeline: Pipeline,
-        parameters: Mapping[str, JsonValue],
+        inputs: RootInputs,
         *,
         source: str,
         options: Options,
         listener: Listener | None = None,
     ) -> RunResult:
-        """Execute ``pipeline`` once; ``parameters`` are typed and complete (see ``arguments.resolve``).
+        """Execute ``pipeline`` once; ``inputs`` are typed and complete (see ``arguments.resolve``).
 
         A failed task makes a FAILED result, no exception. Cancelling the call stops the steps, gives their claims
         back, records the run as CANCELED, and raises CancelledError. Raises InputError, before anything is
         executed, for a pipeline that asks for what this release does not run, and StoreUnavailableError when the
         store or the artifact store cannot be used.
         """
-        unsupported.check(pipeline, source)
-        requirements.check(pipeline, source)
+        unsupported.check(pipeline, source, commands=options.host_commands)
+        cluster = Cluster.of(pipeline, options.bindings, self._home, options.namespace, source)
+        needed = (str(self._home), self._cache.artifacts.location, tempfile.gettempdir())
+        await asyncio.to_thread(check_cluster, cluster, inputs.parameters, source=source, needed=needed)
         await self.sweep()
         run = RunRow(
             run_id=str(uuid.uuid4()),
@@ -78,12 +96,15 @@ class Engine:
             created_at=time.time(),
             namespace=options.namespace,
             source=source,
-            parameters=json.dumps(dict(parameters)),
+            parameters=json.dumps(cluster.concealment.shown(Values(dict(inputs.parameters))).parameters),
         )
         await self._runs.save_run(run)
         listener = listener or Silence()
         listener.run_started(run.run_id, pipeline.name)
-        return await self._execute(pipeline, Values(dict(parameters)), run, options, listener)
+        for warning in (*image_python.warnings(pipeline), ignored.sentence(pipeline, cluster.settings)):
+            if warning:
+                listener.warn(warning)
+        return await self._execute(cluster, inputs, run, options, listener)
 
     async def sweep(self) -> int:
         """End the runs whose engine died, remove the files of their steps, and say how many runs there were."""
@@ -97,17 +118,30 @@ class Engine:
                 error="the engine was killed; run it again: what had finished is reused",
             )
         await asyncio.to_thread(self._cache.artifacts.sweep)
+        await asyncio.to_thread(temporary.of_user().sweep)
         return len(dead)
 
     async def _execute(
-        self, pipeline: Pipeline, inputs: Values, run: RunRow, options: Options, listener: Listener
+        self, cluster: Cluster, inputs: RootInputs, run: RunRow, options: Options, listener: Listener
     ) -> RunResult:
+        pipeline = cluster.pipeline
         supervisor = await Supervisor.start()
         recorder = Recorder(self._runs, run.run_id)
+        environments = Environments(
+            self._home, supervisor, refresh=options.refresh_environments, report=listener.note
+        )
         session = Session(
             pipeline=pipeline,
-            context=RunContext(run.run_id, pipeline.name, run.created_at, self._cache.artifacts.location),
+            cluster=cluster,
+            context=RunContext(
+                run_id=run.run_id,
+                pipeline=pipeline.name,
+                created_at=run.created_at,
+                root=self._cache.artifacts.location,
+                workspace=str(workspace.of(self._home, options.namespace, pipeline)),
+            ),
             home=self._home,
+            temporary=temporary.of_user(),
             cache=self._cache,
             artifacts=self._cache.artifacts,
             supervisor=supervisor,
@@ -117,13 +151,17 @@ class Engine:
             environment=os.environ,
             grace=options.grace,
             namespace=options.namespace,
-            executor=host.describe(),
+            environments=environments,
+            engine_environment=environments.of_engine(),
             mask=Mask.of(self._home),
+            policies=options.policies,
+            wait_timeout=options.wait_timeout,
         )
         state, error, outputs = State.FAILED, "", Values()
         try:
             async with recorder:
-                outputs = await _root(pipeline, inputs, session)
+                values = await root_values.bring(inputs, session)
+                outputs = cluster.concealment.shown(await _root(pipeline, values, session))
             state = State.SUCCEEDED
         except DagFailedError as failure:
             error = str(failure)
@@ -135,11 +173,13 @@ class Engine:
             raise
         finally:
             await asyncio.shield(self._end(run, session, state, error, outputs))
-        return RunResult(run.run_id, state, tuple(session.records), outputs, error)
+        tasks = tuple(task_order.in_order(session.records))
+        return RunResult(run.run_id, state, tasks, outputs, error, time.time() - run.created_at)
 
     async def _end(self, run: RunRow, session: Session, state: State, error: str, outputs: Values) -> None:
         """Leave nothing behind, however the run ended."""
         await session.supervisor.close()
+        await asyncio.to_thread(session.remove_workers)
         session.cancel_unfinished()
         await session.recorder.flush()
         await self._runs.finish_run(
@@ -157,7 +197,7 @@ async def _root(pipeline: Pipeline, inputs: Values, session: Session) -> Values:
     if not isinstance(body, Dag):
         raise StepcacheError("the root of the pipeline is no DAG")
     try:
-        return await DagRun(body, inputs, "", session).outputs()
+        return await DagRun(pipeline.root, body, inputs, "", session).outputs()
     except BaseExceptionGroup as group:
         raise _first(group) from group
 

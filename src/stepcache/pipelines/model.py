@@ -120,6 +120,13 @@ class RetryPolicy:
     backoff_factor: float = 0.0
     backoff_max: float = 0.0
 
+    def pause(self, failed: int) -> float:
+        """Seconds to wait after ``failed`` failed attempts, at least one: ``backoff``, growing by the factor with
+        each, up to the maximum (``retry`` in ``backend/src/v2/compiler/argocompiler/common.go``).
+        """
+        pause = self.backoff * max(self.backoff_factor, 1.0) ** (failed - 1)
+        return min(pause, self.backoff_max) if self.backoff_max else pause
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -170,6 +177,8 @@ class Container:
     command: tuple[str, ...]
     args: tuple[str, ...]
     environment: Mapping[str, str]
+    resources: Mapping[str, JsonValue] = field(default_factory=dict)
+    """The JSON form of ``ResourceSpec``."""
 
 
 @dataclass(frozen=True, slots=True)

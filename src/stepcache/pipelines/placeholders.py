@@ -11,7 +11,7 @@ from stepcache.pipelines.parameter_types import to_text
 EXECUTOR_INPUT = "{{$}}"
 """Stands for the whole executor input as JSON."""
 
-_INPUT_PARAMETER = re.compile(r"\{\{\$\.inputs\.parameters\[(['\"])(?P<name>.+?)\1\]\}\}")
+_INPUT_PARAMETER = re.compile(r"\{\{\$\.inputs\.parameters\[(['\"])(?P<name>[^'\"\]]+)\1\]\}\}")
 _RUN = re.compile(r"\{\{\$\.(?P<name>[a-z_]+)\}\}")
 
 

@@ -21,6 +21,8 @@ class RunResult:
     """Empty unless the run succeeded."""
     error: str = ""
     """Why it failed, in one sentence."""
+    seconds: float = 0.0
+    """How long it took."""
 
     def to_document(self, artifacts: ArtifactStore) -> dict[str, Any]:
         """The document that ``run --json`` ends with; see docs/running.md."""

@@ -3,130 +3,114 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import re
-import shutil
-import sys
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from stepcache.artifacts.scratch import remove
 from stepcache.cache.cache import Holding
-from stepcache.cache.holder import StepProcess
-from stepcache.executors import environment, lightweight, warm_start
 from stepcache.executors.lightweight import LightweightComponent
-from stepcache.executors.running_step import RunningStep
-from stepcache.executors.step import StepCommand, StepExit
-from stepcache.pipelines import executor_input, task_outputs
-from stepcache.pipelines.executor_input import OutputPaths
-from stepcache.pipelines.model import Component, Container
-from stepcache.pipelines.placeholders import EXECUTOR_INPUT
+from stepcache.pipelines import step_command, supervised, task_key, task_outputs
+from stepcache.pipelines.model import Component, Container, Task
+from stepcache.pipelines.place import Place
+from stepcache.pipelines.platform.provision import Provision
 from stepcache.pipelines.session import Session
+from stepcache.pipelines.step_command import Workshop
+from stepcache.pipelines.task_key import TaskKey
 from stepcache.pipelines.task_record import TaskRecord
 from stepcache.pipelines.values import Values
-
-
-class StepFailedError(Exception):
-    """The step ended badly, or did not leave what it declares. ``str()`` is a sentence for people."""
-
-
-class StepStoppedError(Exception):
-    """The lease was lost, so the step was stopped: someone else executes it now."""
+from stepcache.pipelines.work import StepFailedError
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A task that is to be executed: what, with which inputs."""
+    """The execution of a container's command by a process: what, with which inputs. Promises what ``Work`` does."""
 
     component: Component
     container: Container
-    code: LightweightComponent
+    code: LightweightComponent | None
+    """The Python function that the command runs; None for any other command."""
     inputs: Values
+    run: Mapping[str, str]
+    """The placeholders of the run."""
+    place: Place
+    keyed: Values
+    """The inputs as they enter the key: without the values of secrets."""
+    provision: Provision
+    """What it gets in place of what a pod has."""
+    refreshes: bool = False
 
+    @property
+    def is_reusable(self) -> bool:
+        """See ``Work``."""
+        return self.provision.is_reusable
 
-async def perform(step: Step, record: TaskRecord, session: Session, holding: Holding | None) -> Values:
-    """Execute ``step`` once and take its outputs into the artifact store.
+    def key(self, task: Task, namespace: str, ignored: Collection[str]) -> TaskKey:
+        """See ``Work``."""
+        return task_key.of(
+            task,
+            self.component,
+            self.keyed.without(ignored),
+            namespace,
+            container=self.container,
+            share=self.provision.key,
+            executor=self.place.executor,
+        )
 
-    ``holding`` is the claim under which it runs, None with caching off. Raises StepFailedError, or StepStoppedError
-    when the claim was lost. However it ends, also by cancellation, no process and no file of the step is left.
-    """
-    scratch = await asyncio.to_thread(session.artifacts.scratch)
-    try:
-        log = session.log_directory / _log_name(record)
-        record.log = str(log.relative_to(session.home))
-        session.changed(record)
-        command = await asyncio.to_thread(_prepare, step, scratch, log, session)
-        ended = await _run(command, session, holding)
-        if not ended.ok:
-            raise StepFailedError(f"the step {_how_it_ended(ended)}")
-        paths = OutputPaths(scratch / "outputs")
+    def template(self) -> Mapping[str, Any]:
+        """See ``Work``."""
+        return {"image": self.container.image, "command": self.container.command, "args": self.container.args}
+
+    async def perform(self, record: TaskRecord, session: Session, holding: Holding | None) -> Values:
+        """See ``Work``."""
+        python = await self.place.ready()
+        scratch = await asyncio.to_thread(session.artifacts.scratch)
+        temporary = session.temporary.new()
         try:
-            return await asyncio.to_thread(task_outputs.collect, step.component, paths, session.artifacts)
-        except ValueError as error:
-            raise StepFailedError(str(error)) from error
-    finally:
-        await asyncio.shield(asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True))
+            workshop = Workshop(scratch, temporary, session.open_log(record), python)
+            return await self._perform(workshop, record, session, holding)
+        except ValueError as error:  # from what the step left, or from what it was to be told
+            raise StepFailedError(session.cluster.redactor.text(str(error))) from None
+        finally:
+            await asyncio.shield(asyncio.to_thread(_remove, scratch, temporary))
+
+    async def _perform(
+        self, workshop: Workshop, record: TaskRecord, session: Session, holding: Holding | None
+    ) -> Values:
+        command = await asyncio.to_thread(
+            step_command.prepare,
+            workshop,
+            container=self.container,
+            code=self.code,
+            component=self.component,
+            inputs=self.inputs,
+            run=self.run,
+            provision=self.provision,
+            session=session,
+        )
+        try:
+            ended = await supervised.run(command, session, holding)
+        finally:
+            if session.cluster.redactor:
+                await asyncio.shield(asyncio.to_thread(session.cluster.redactor.file, workshop.log))
+        if not ended.ok:
+            raise StepFailedError(f"the step {supervised.describe(ended)}")
+        values = await asyncio.to_thread(task_outputs.collect, self.component, workshop.outputs, session.artifacts)
+        if self.provision.has_secrets:
+            await asyncio.to_thread(_warn_of_secrets, values, record, session)
+        return values
 
 
-def _log_name(record: TaskRecord) -> str:
-    """A name for people, made safe, behind a number that makes it unique in its run."""
-    readable = re.sub(r"[^-\w]+", "_", record.name)[:120]
-    return f"{record.position:04d}-{readable}.log"
+def _remove(*directories: Path) -> None:
+    for directory in directories:
+        remove(directory)
 
 
-def _prepare(step: Step, scratch: Path, log: Path, session: Session) -> StepCommand:
-    paths = OutputPaths(scratch / "outputs")
-    work = scratch / "work"
-    for directory in (
-        work,
-        scratch / environment.TEMPORARY,
-        paths.parameter("x").parent,
-        paths.artifact("x").parent,
-    ):
-        directory.mkdir(parents=True)
-    document = json.dumps(executor_input.build(step.component, step.inputs, paths, session.artifacts.path))
-    module = scratch / lightweight.MODULE_NAME
-    module.write_text(step.code.source, encoding="utf-8")
-    argv = lightweight.command(step.code, sys.executable, module)
-    return StepCommand(
-        argv=tuple(document if argument == EXECUTOR_INPUT else argument for argument in argv),
-        environment=environment.build(
-            {**step.container.environment, **lightweight.ENVIRONMENT}, session.environment, scratch
-        ),
-        directory=work,
-        log=log,
-        call=warm_start.call(sys.executable, step.container.environment, session.environment),
-    )
-
-
-async def _run(command: StepCommand, session: Session, holding: Holding | None) -> StepExit:
-    running = await session.supervisor.run(command)
-    try:
-        if holding is None:
-            return await running.wait()
-        await holding.annotate(StepProcess(running.reaper, running.process, running.group))
-        return await _wait_while_held(running, holding, session.grace)
-    except BaseException:
-        await asyncio.shield(running.stop(session.grace))
-        raise
-
-
-async def _wait_while_held(running: RunningStep, holding: Holding, grace: float) -> StepExit:
-    ended = asyncio.ensure_future(running.wait())
-    lost = asyncio.ensure_future(holding.lost.wait())
-    try:
-        await asyncio.wait((ended, lost), return_when=asyncio.FIRST_COMPLETED)
-        if ended.done():
-            return ended.result()
-    finally:
-        ended.cancel()
-        lost.cancel()
-    await running.stop(grace)
-    raise StepStoppedError
-
-
-def _how_it_ended(ended: StepExit) -> str:
-    if ended.signal is not None:
-        import signal
-
-        return f"was ended by {signal.Signals(ended.signal).name}"
-    return f"ended with exit code {ended.code}"
+def _warn_of_secrets(values: Values, record: TaskRecord, session: Session) -> None:
+    for name, artifacts in values.artifacts.items():
+        for artifact in artifacts:
+            if artifact.content is not None and session.cluster.redactor.anywhere_in(
+                session.artifacts.path(artifact.content)
+            ):
+                session.listener.warn(f"{record.name}: the output artifact '{name}' holds the value of a secret")

@@ -27,13 +27,16 @@ def collect(component: Component, paths: OutputPaths, store: ArtifactStore) -> V
     Raises ValueError, with a sentence for people, when the step did not leave what it declares.
     """
     written = _executor_output(paths)
-    parameters = {
-        name: _parameter(name, kind, written.get("parameterValues", {}), paths)
-        for name, kind in component.outputs.items()
-    }
+    values = written.get("parameterValues", {})
+    # KFP passes on what the step says there, declared or not.
+    parameters = {name: plain(value) for name, value in values.items() if name not in component.outputs}
+    parameters |= {name: _parameter(name, kind, values, paths) for name, kind in component.outputs.items()}
     records = written.get("artifacts", {})
-    artifacts: dict[str, tuple[ArtifactValue, ...]] = {
-        name: (_artifact(name, declared, records.get(name, {}), paths, store),)
+    artifacts = {
+        name: tuple(
+            _artifact(name, declared, described, paths, store)
+            for described in records.get(name, {}).get("artifacts") or [{}]
+        )
         for name, declared in component.output_artifacts.items()
     }
     return Values(parameters, artifacts)
@@ -64,13 +67,13 @@ def _parameter(name: str, kind: ParameterType, values: dict[str, JsonValue], pat
 
 
 def _artifact(
-    name: str, declared: ArtifactSpec, record: dict[str, Any], paths: OutputPaths, store: ArtifactStore
+    name: str, declared: ArtifactSpec, described: dict[str, Any], paths: OutputPaths, store: ArtifactStore
 ) -> ArtifactValue:
-    listed = record.get("artifacts") or [{}]
-    described = listed[0]
     metadata = {**declared.metadata, **plain(described.get("metadata") or {})}
-    uri = described.get("uri") or str(paths.artifact(name))
     value = ArtifactValue(described.get("name") or name, declared.schema, metadata, None)
+    # The path that the step chose for its file, under the two names that SDK and proto have for it.
+    uri = described.get("custom_path") or described.get("customPath") or described.get("uri")
+    uri = uri or str(paths.artifact(name))
     if "://" in uri and not uri.startswith("file://"):
         return replace(value, uri=uri)  # kept elsewhere by the step itself: known by its address only
     path = paths.root / uri.removeprefix("file://")

@@ -5,53 +5,71 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from stepcache.cache.cache import Holding, Reused
 from stepcache.cache.output import Output
 from stepcache.cache.reason import Reason
-from stepcache.cache.ticket import Ticket
+from stepcache.cache.ticket import Ticket, Verify
 from stepcache.errors import ExecutionFailedError
-from stepcache.pipelines import step as steps
 from stepcache.pipelines.model import Task
 from stepcache.pipelines.session import Session
-from stepcache.pipelines.step import Step, StepFailedError, StepStoppedError
 from stepcache.pipelines.task_key import TaskKey
 from stepcache.pipelines.task_record import CacheResult, State, TaskRecord
 from stepcache.pipelines.values import Values
+from stepcache.pipelines.work import StepFailedError, StepStoppedError, Work
 from stepcache.stores.claim import Busy, Lost
-from stepcache.stores.entry import ArtifactReference, Description, Record
+from stepcache.stores.entry import UNLIMITED, ArtifactReference, Description, Record
 
 
 @dataclass(frozen=True, slots=True)
 class TaskRun:
-    """A task on its way through the cache. ``key`` is None with caching off."""
+    """A task on its way through the cache."""
 
     task: Task
-    step: Step
-    key: TaskKey | None
+    work: Work
     record: TaskRecord
     session: Session
 
     async def outputs(self) -> Values:
-        """The outputs, from wherever they come. Raises StepFailedError when the task failed."""
-        if self.key is None:
-            async with self.session.slots:
-                self._executing(CacheResult.OFF, Reason.CACHING_OFF)
-                return await steps.perform(self.step, self.record, self.session, None)
-        self.record.key = self.key.digest
+        """The outputs, from wherever they come. Raises StepFailedError when the task failed as often as its retry
+        policy lets it; executions of others that it waited for count, too (protocol.md, Operations).
+        """
+        session = self.session
+        policy = session.policies.of(session.pipeline.name, self.work.component.name, self.record.name)
+        if not self.work.is_reusable or not (self.task.cached if policy.cache is None else policy.cache):
+            return await self._uncached()
+        key = self.work.key(self.task, session.namespace, policy.ignore_inputs or frozenset())
+        self.record.key = key.digest
+        limit = UNLIMITED if policy.max_staleness is None else policy.max_staleness
         ticket = Ticket(
-            self.key.digest,
-            label=f"run {self.session.context.run_id} task {self.record.name}",
-            supervisor=self.session.supervisor.process,
+            key.digest,
+            max_staleness=0 if self.work.refreshes else limit,
+            attempts=1 + self.task.retry.max_retries,
+            label=f"run {session.context.run_id} task {self.record.name}",
+            supervisor=session.supervisor.process,
+            verify=policy.verify or Verify.DIGEST,
         )
         reused = await self.session.cache.reuse(ticket)
-        return await self._claimed(ticket, self.key) if reused is None else self._take(reused)
+        values = None if reused is None else self._take(reused, ticket)
+        return await self._claimed(ticket, key) if values is None else values
+
+    async def _uncached(self) -> Values:
+        for attempt in range(1 + self.task.retry.max_retries):
+            if attempt:
+                await self._back_off(attempt)
+            async with self.session.slots:
+                self._executing(CacheResult.OFF, Reason.CACHING_OFF)
+                try:
+                    return await self.work.perform(self.record, self.session, None)
+                except StepFailedError as error:
+                    self._tell_retry(attempt, error)
+                    failure = error
+        raise failure
 
     async def _claimed(self, ticket: Ticket, key: TaskKey) -> Values:
         cache = self.session.cache
+        attempt = 0
         while True:
             async with self.session.slots:  # before the claim: whoever holds one executes at once
                 answer = await cache.attempt(ticket)
@@ -60,19 +78,47 @@ class TaskRun:
                         return await self._execute(answer, key)
                     except StepStoppedError:
                         continue
+                    except StepFailedError as error:
+                        if ticket.is_exhausted(answer.failures + 1):
+                            raise
+                        self._tell_retry(attempt, error)
             if isinstance(answer, Reused):
-                return self._take(answer)
-            self._waiting(answer)
-            try:
-                await cache.wait(ticket, answer)
-            except ExecutionFailedError as error:
-                raise self._failed_elsewhere(error) from error
+                values = self._take(answer, ticket)
+                if values is not None:
+                    return values
+                continue
+            if isinstance(answer, Holding):
+                attempt += 1
+                await self._back_off(attempt)
+                continue
+            await self._wait(ticket, answer)
+
+    async def _wait(self, ticket: Ticket, busy: Busy) -> None:
+        self._waiting(busy)
+        patience = self.session.wait_timeout
+        try:
+            async with asyncio.timeout(None if patience is None else max(0.0, patience - ticket.asked())):
+                await self.session.cache.wait(ticket, busy)
+        except TimeoutError:
+            raise StepFailedError(
+                f"it waited {patience:g} s for the result of another's execution: {_who(busy.holder)}"
+            ) from None
+        except ExecutionFailedError as error:
+            raise self._failed_elsewhere(error) from error
+
+    async def _back_off(self, attempt: int) -> None:
+        """Wait as the retry policy says before the next attempt, ``attempt`` of them having failed."""
+        await asyncio.sleep(self.task.retry.pause(attempt))
+
+    def _tell_retry(self, attempt: int, error: StepFailedError) -> None:
+        if attempt < self.task.retry.max_retries:
+            self.session.listener.warn(f"{self.record.name}: {error}; it is tried again")
 
     async def _execute(self, holding: Holding, key: TaskKey) -> Values:
         self._executing(CacheResult.MISS, holding.reason)
         began = time.monotonic()
         try:
-            values = await steps.perform(self.step, self.record, self.session, holding)
+            values = await self.work.perform(self.record, self.session, holding)
         except StepFailedError as error:
             await holding.fail(json.dumps({"error": str(error), "log": self.record.log}))
             raise
@@ -91,14 +137,15 @@ class TaskRun:
             for artifact in artifacts
             if artifact.content is not None
         }
-        output = Output({**values.to_document(), "log": self.record.log}, tuple(contents))
+        kept = self.session.cluster.concealment.conceal(values)
+        output = Output({**kept, "log": self.record.log}, tuple(contents))
         return Record(
             output=output.to_text(),
-            template=json.dumps(self._template(), sort_keys=True),
+            template=json.dumps(self.work.template(), sort_keys=True),
             description=Description(
                 namespace=self.session.namespace,
                 pipeline=self.session.pipeline.name,
-                component=self.step.component.name,
+                component=self.work.component.name,
                 task=self.record.name,
                 run_id=self.session.context.run_id,
                 duration=duration,
@@ -107,17 +154,17 @@ class TaskRun:
             artifacts=tuple(ArtifactReference(content.digest, content.size) for content in contents),
         )
 
-    def _template(self) -> Mapping[str, Any]:
-        container = self.step.container
-        return {"image": container.image, "command": container.command, "args": container.args}
-
-    def _take(self, reused: Reused) -> Values:
+    def _take(self, reused: Reused, ticket: Ticket) -> Values | None:
         document = reused.output.value
+        values = self.session.cluster.concealment.reveal(document)
+        if values is None:  # a secret in it has changed
+            ticket.max_staleness = 0
+            return None
         self.record.result = CacheResult.SHARED if reused.shared else CacheResult.HIT
         self.record.reason = ""
         self.record.log = document.get("log", "")
         self.record.waiting_for = ""
-        return Values.from_document(document)
+        return values
 
     def _executing(self, result: CacheResult, reason: Reason) -> None:
         self.record.state = State.RUNNING

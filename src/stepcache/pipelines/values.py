@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +52,15 @@ class Values:
 
     parameters: dict[str, JsonValue] = field(default_factory=dict)
     artifacts: dict[str, tuple[ArtifactValue, ...]] = field(default_factory=dict)
+
+    def without(self, names: Collection[str]) -> Values:
+        """These values less those of ``names``."""
+        if not names:
+            return self
+        return Values(
+            {name: value for name, value in self.parameters.items() if name not in names},
+            {name: value for name, value in self.artifacts.items() if name not in names},
+        )
 
     def to_document(self) -> dict[str, Any]:
         """The form in which entries and results keep them."""

@@ -1,0 +1,176 @@
+"""What a run costs, beside kfp.local and a bare ``sqlite3`` look-up in the same run.
+
+    python benchmarks/engine.py [--json] [--rounds 5]
+
+Whole processes are timed, medians of the rounds are compared: ratios of one run matter, not the figures of one
+machine. "Chained" components each take the output of the one before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+PIPELINES = """
+from kfp import compiler, dsl
+
+@dsl.component(base_image="python:3.11", install_kfp_package=False)
+def add(number: int) -> int:
+    return number + 1
+
+@dsl.component(base_image="python:3.11", install_kfp_package=False)
+def rest(number: int) -> int:
+    import time
+    time.sleep(1)
+    return number
+
+def chain(length: int):
+    @dsl.pipeline(name=f"chain-{length}")
+    def chained(start: int = 0) -> int:
+        number = add(number=start)
+        for _ in range(length - 1):
+            number = add(number=number.output)
+        return number.output
+    return chained
+
+@dsl.pipeline(name="independent")
+def independent(start: int = 0):
+    for number in range(20):
+        rest(number=number)
+"""
+COMPILE = """
+for length in (20, 40, 200, 400):
+    compiler.Compiler().compile(chain(length), f"chain-{length}.yaml")
+compiler.Compiler().compile(independent, "independent.yaml")
+"""
+LOCAL = """
+import sys
+from kfp import local
+length, cached = int(sys.argv[1]), sys.argv[2] == "cached"
+options = {"enable_caching": True, "cache_root": "kfp-cache"} if cached else {}
+local.init(local.SubprocessRunner(use_venv=False), pipeline_root="kfp-root", **options)
+chain(length)(start=int(sys.argv[3]))
+"""
+
+
+class Bench:
+    """Times commands in one directory."""
+
+    def __init__(self, directory: Path, rounds: int) -> None:
+        self._directory = directory
+        self._rounds = rounds
+        (directory / "pipelines.py").write_text(PIPELINES + COMPILE)
+        (directory / "peer.py").write_text(PIPELINES + LOCAL)
+        self._timed([sys.executable, "-W", "ignore", "pipelines.py"])
+
+    def ours(self, pipeline: str, start: int, *options: str) -> float:
+        """Seconds of one run."""
+        command = [sys.executable, "-m", "stepcache", "--home", "home", "run", f"{pipeline}.yaml"]
+        return self._timed([*command, "-p", f"start={start}", *options])
+
+    def ours_again(self, pipeline: str, _: int) -> float:
+        """Seconds of a run that reuses everything."""
+        return self.ours(pipeline, 0)
+
+    def ours_anew(self, length: int, number: int) -> float:
+        """Seconds of a run that reuses nothing: each round starts from another number."""
+        return self.ours(f"chain-{length}", 1_000_000 * length + 1000 * number)
+
+    def theirs_anew(self, length: int, _: int) -> float:
+        """Seconds of a run under kfp.local without its cache."""
+        return self.theirs(length, 0, cached=False)
+
+    def theirs(self, length: int, start: int, *, cached: bool) -> float:
+        """Seconds of one run under kfp.local."""
+        words = [str(length), "cached" if cached else "plain", str(start)]
+        return self._timed([sys.executable, "-W", "ignore", "peer.py", *words])
+
+    def import_kfp(self) -> float:
+        """Seconds that a process takes which imports kfp."""
+        return self._timed([sys.executable, "-c", "import kfp"])
+
+    def median(self, measure: Callable[[int], float]) -> float:
+        """The median over the rounds, each of which gets its number."""
+        return statistics.median(measure(number) for number in range(self._rounds))
+
+    def bare_lookup(self) -> float:
+        """Seconds that one look-up by ``sqlite3`` takes in the store that the runs filled."""
+        with closing(sqlite3.connect(self._directory / "home" / "stepcache.db")) as connection:
+            keys = connection.execute("SELECT ExecutionCacheKey FROM execution_caches LIMIT 200").fetchall()
+            query = "SELECT ExecutionOutput FROM execution_caches WHERE ExecutionCacheKey = ?"
+            began = time.perf_counter()
+            for _ in range(50):
+                for key in keys:
+                    connection.execute(query, key).fetchone()
+            return (time.perf_counter() - began) / (50 * len(keys))
+
+    def _timed(self, command: Sequence[str]) -> float:
+        began = time.perf_counter()
+        subprocess.run(
+            command,
+            cwd=self._directory,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(self._directory)},
+        )
+        return time.perf_counter() - began
+
+
+def measure(directory: Path, rounds: int) -> dict[str, dict[str, float]]:
+    """Every comparison: our figure, the other's, their ratio, and the most that it should be."""
+    bench = Bench(directory, rounds)
+    for length in (200, 400):
+        bench.ours(f"chain-{length}", 0)
+    bench.theirs(200, 0, cached=True)
+    warm = {length: bench.median(partial(bench.ours_again, f"chain-{length}")) for length in (200, 400)}
+    lookup = bench.median(lambda _: bench.bare_lookup())
+    local_warm = bench.median(lambda _: bench.theirs(200, 0, cached=True))
+    cold, local_cold = {}, {}
+    for length in (20, 40):
+        cold[length] = bench.median(partial(bench.ours_anew, length))
+        local_cold[length] = bench.median(partial(bench.theirs_anew, length))
+    at_once = bench.median(lambda _: bench.ours("independent", 0, "--max-parallel", "20", "--no-cache"))
+    import_kfp = bench.median(lambda _: bench.import_kfp())
+    return {
+        "one more hit / one bare look-up": compared((warm[400] - warm[200]) / 200, lookup, 30),
+        "200 hits / kfp.local's 200 hits": compared(warm[200], local_warm, 0.5),
+        "one more step / kfp.local's": compared(
+            (cold[40] - cold[20]) / 20, (local_cold[40] - local_cold[20]) / 20, 1 / 3
+        ),
+        "20 steps of one second at once, less one import of kfp / one second": compared(at_once - import_kfp, 1, 2),
+    }
+
+
+def compared(ours: float, other: float, limit: float) -> dict[str, float]:
+    return {"ours": ours, "other": other, "ratio": ours / other, "limit": limit}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--rounds", type=int, default=5, help="how often everything is timed (default: 5)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="stepcache-bench-") as directory:
+        result = measure(Path(directory), arguments.rounds)
+    if arguments.json:
+        print(json.dumps(result))
+        return
+    for name, figures in result.items():
+        print(f"{name}: {figures['ratio']:.2f} (at most {figures['limit']:.2f};", end=" ")
+        print(f"{figures['ours'] * 1000:.3f} ms beside {figures['other'] * 1000:.3f} ms)")
+
+
+if __name__ == "__main__":
+    main()
