@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import textwrap
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -247,6 +248,88 @@ async def test_the_same_happens(supervisor: Supervisor, tmp_path: Path, name: st
     source, how, text = _OUTCOMES[name]
     ended = await _both(supervisor, Component.at(tmp_path / "component", source))
     assert (ended.how, text in ended.log) == (how, True), ended.log
+
+
+_LEFT = """
+import functools, os
+tell = functools.partial(os.write, 1, b"deleted\\n")  # works while all else is taken apart
+class Left:
+    def __del__(self, tell=tell): tell()
+
+def step() -> dict:
+"""
+_ENDS = {
+    "in the module": "global left; left = Left()",
+    "in another module": "import kfp, logging; kfp.left = logging.Logger.left = Left()",
+    "in the interpreter": "import sys; sys.left = Left()",
+    "among the built-ins": "import builtins; builtins.left = Left()",
+    "in a cycle": "left = Left(); left.left = left",
+    "of a thread": "import kfp, threading; kfp.local = threading.local(); kfp.local.left = Left()",
+    "in a context": "import contextvars; contextvars.ContextVar('left').set(Left())",
+    "in a cache": "import functools, kfp; kfp.left = functools.lru_cache(lambda _: Left()); kfp.left(1)",
+    "unknown to the collector": """
+        import kfp
+        kfp.left = type('Left', (), {'__slots__': (), '__del__': lambda self: tell()})()
+    """,
+    "a class": """
+        class Meta(type):
+            def __del__(cls, tell=tell): tell()
+        global left
+        left = Meta('Left', (), {})
+    """,
+    "a generator": """
+        def generate():
+            try: yield
+            finally: tell()
+        global left
+        left = generate()
+        next(left)
+    """,
+    "something referred to": """
+        import builtins, weakref
+        left = lambda: None
+        left.left = left
+        builtins.reference = weakref.ref(left, lambda _: tell())
+    """,
+    "a weak set": """
+        import weakref
+        class Set(weakref.WeakSet):
+            def __del__(self, tell=tell): tell()
+        global left
+        left = Set()
+    """,
+    "a stream": """
+        import io, sys
+        class Stream(io.TextIOBase):
+            def write(self, text): return sys.__stdout__.write(text)
+            def flush(self, tell=tell): tell()
+        sys.stdout = Stream()
+    """,
+    "a handler": """
+        import logging
+        class Handler(logging.Handler):
+            def close(self): tell()
+        logging.root.addHandler(Handler())
+    """,
+    "a file": """
+        import kfp
+        kfp.file = open('/proc/self/fd/1', 'w')
+        kfp.file.write('deleted\\n')
+    """,
+    "in a C library": "import ctypes; ctypes.CDLL(None).puts(b'deleted')",
+    "an executor": """
+        import concurrent.futures, kfp, time
+        kfp.pool = concurrent.futures.ThreadPoolExecutor(1)
+        kfp.pool.submit(lambda: (time.sleep(0.05), tell()))
+    """,
+}
+
+
+@pytest.mark.parametrize("name", _ENDS)
+async def test_what_is_left_when_a_step_ends_is_deleted(supervisor: Supervisor, tmp_path: Path, name: str) -> None:
+    body = textwrap.indent(textwrap.dedent(_ENDS[name]) + "\nreturn {}\n", "    ")
+    ended = await _both(supervisor, Component.at(tmp_path / "component", _LEFT + body))
+    assert "deleted\n" in ended.log
 
 
 _STATE = """

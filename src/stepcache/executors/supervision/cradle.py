@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import gc
 import json
 import os
 import socket
@@ -31,8 +30,8 @@ class Birth(NamedTuple):
     def become(self, start: FreshStart) -> None:
         """Be as the step's program expects it; ends this process when that cannot be had."""
         try:
-            with os.fdopen(self.order, "rb") as file:
-                step: dict[str, Any] = json.load(file)
+            step: dict[str, Any] = json.loads(os.read(self.order, os.fstat(self.order).st_size).decode())
+            os.close(self.order)
             step_process.enter(step, self.failure, self.reaper)
             with step_process.refused_for("process", self.failure):
                 start.restore(step)
@@ -55,8 +54,6 @@ class Cradle:
         os.dup2(null, 1)
         os.dup2(null, 2)
         os.close(null)
-        gc.collect()
-        gc.freeze()  # a collection in a step need not touch, and so copy, what all share
         while True:
             asked, descriptors, _, _ = socket.recv_fds(self._channel, 1, 1)
             if not asked:

@@ -25,6 +25,9 @@ class FreshStart:
     def __init__(self, modules: frozenset[str]) -> None:
         self._modules = modules
         self._path = sys.path[:]
+        self._library = [entry for entry in sys.path if entry in (_LIBRARY, f"{_LIBRARY}/lib-dynload")]
+        self._put_away: list[object] = []
+        """What the worker itself works with, kept: to take it apart costs more than its memory."""
         self._handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
         self._given = _initial_environment()
         self._found = dict(os.environb)
@@ -42,8 +45,8 @@ class FreshStart:
         sys.orig_argv = argv
         _show(argv)
         sys.argv = ["-m", *argv[3:]]  # runpy puts the module's file first
-        for name in set(sys.modules) - self._modules - {"__main__"}:
-            del sys.modules[name]  # what the worker itself works with
+        for name in sys.modules.keys() - self._modules - {"__main__"}:
+            self._put_away.append(sys.modules.pop(name))
         _restore_main_module()
         _restore_library()
         if self._printed:
@@ -82,10 +85,12 @@ class FreshStart:
         for directory in step.get("sites", ()):
             site.addsitedir(directory)
         added = sys.path[len(path) :]
-        standard = [place for place, entry in enumerate(path) if entry in (_LIBRARY, f"{_LIBRARY}/lib-dynload")]
-        begin = 1 + max(standard, default=-1)
+        begin = 1 + max(map(path.index, self._library), default=-1)
         sys.path[:] = [os.getcwd(), *path[:begin], *added, *path[begin:]]  # noqa: PTH109 (as above)
-        sys.path_importer_cache.clear()
+        # Directories of packages are to be listed anew: they may have changed.
+        known = sys.path_importer_cache
+        self._put_away.append(known)
+        sys.path_importer_cache = {entry: known[entry] for entry in self._library if entry in known}
 
 
 def run(module: str) -> None:
