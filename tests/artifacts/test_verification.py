@@ -302,3 +302,17 @@ def test_an_artifact_is_known_by_digest_size_and_kind(tmp_path: Path, store: Loc
     assert store.verify(replace(directory, kind=Kind.FILE)) is Verdict.MISSING
     assert store.verify(replace(file, digest="0" * 64)) is Verdict.MISSING
     assert [store.verify(file), store.verify(directory)] == [Verdict.INTACT] * 2
+
+
+def test_existence_is_kind_and_size_alone(tmp_path: Path, store: LocalArtifactStore) -> None:
+    file, directory = store.ingest_bytes(b"good"), store.ingest(grow(tmp_path / "made", MODEL))
+    assert store.exists(file)
+    assert store.exists(directory)
+    _overwrite(store.path(file), b"evil")
+    assert store.exists(file)
+    os.truncate(store.path(file), 3)
+    assert not store.exists(file)
+    _directory(store.path(file))
+    assert not store.exists(file)
+    assert not store.exists(replace(directory, kind=Kind.FILE))
+    assert not store.exists(replace(file, digest="0" * 64))

@@ -108,7 +108,9 @@ class Cache:
         # Waiters of one key wake together; one read serves them all.
         entry = await (self._lookup(ticket.key) if ticket.waited else self._store.lookup(ticket.key))
         if entry is None:
+            ticket.seen = ""
             return None
+        ticket.seen = entry.published_by
         if not is_fresh(entry, max_staleness=ticket.max_staleness, asked=ticket.asked()):
             ticket.refused = _outdated(ticket)
             return None

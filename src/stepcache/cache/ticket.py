@@ -41,6 +41,8 @@ class Ticket:
 
     refused: Reason | None = field(default=None, init=False)
     """Why the last entry that was looked at could not be reused."""
+    seen: str = field(default="", init=False)
+    """Who published the entry that was looked at last, reusable or not; empty when there was none."""
     waited: bool = field(default=False, init=False)
     dead_holder: str | None = field(default=None, init=False)
     """The text of a holder that is known to be gone, its step included; used for one attempt."""
