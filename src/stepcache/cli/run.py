@@ -70,9 +70,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     given = _given(arguments)
     home = places.settings(arguments).home
-    pipeline = loading.load(arguments.file, KeptSpecs(home / "pipelines"))
+    kept = KeptSpecs(home / "pipelines")
+    pipeline = loading.load(arguments.file, kept)
     inputs = pipeline_arguments.resolve(pipeline.root, given)
     options = run_options.options(arguments, home)
+    kept.write()
     return asyncio.run(_run(arguments, pipeline, inputs, options))
 
 
