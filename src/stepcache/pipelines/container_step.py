@@ -148,7 +148,7 @@ class ContainerStep:
             log=log,
             inputs=tuple(dict.fromkeys(session.artifacts.path(content) for content in contents)),
             mounts=tuple(self._mounts(scratch, directories, session)),
-            labels={"stepcache.run": session.context.run_id, "stepcache.task": record.name},
+            labels={"run": session.context.run_id, "task": record.name},
         )
 
     def _mounts(self, scratch: Path, directories: list[Path], session: Session) -> list[Mount]:
