@@ -10,6 +10,7 @@ run: .venv/ready
 	$(STEPCACHE) run examples/training/pipeline.yaml
 
 test: .venv/ready
+	./scripts/test-requirements
 	.venv/bin/pytest
 
 lint: .venv/ready
@@ -23,6 +24,7 @@ bench: .venv/ready
 	.venv/bin/python benchmarks/engine.py
 
 clean:
+	-chmod -R u+w .stepcache 2>/dev/null  # what steps share is read-only
 	rm -rf .venv .tools .stepcache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 .venv/ready: pyproject.toml uv.lock scripts/setup

@@ -127,7 +127,7 @@ class Cache:
             reused = await self.reuse(ticket)
             if reused is not None:
                 return reused
-        holder = self._holder.for_caller(ticket.label, ticket.supervisor)
+        holder = self._holder.for_caller(ticket.label, ticket.supervisor, ticket.containers)
         limit = ticket.max_staleness
         refused = None
         while True:

@@ -29,6 +29,7 @@ class Progress(Protocol):
 
     def run_started(self, run_id: str, pipeline: str) -> None: ...  # noqa: D102 - see pipelines.listener
     def task_changed(self, task: TaskRecord) -> None: ...  # noqa: D102 - see pipelines.listener
+    def note(self, message: str) -> None: ...  # noqa: D102 - see pipelines.listener
     def warn(self, message: str) -> None: ...  # noqa: D102 - see pipelines.listener
 
     def finished(self, result: RunResult) -> None:
@@ -69,6 +70,10 @@ class Lines:
         if line and self._told.get(task.name) != line:
             self._told[task.name] = line
             say(f"{task.name}: {line}")
+
+    def note(self, message: str) -> None:
+        """Tell it."""
+        say(message)
 
     def warn(self, message: str) -> None:
         """Tell it."""

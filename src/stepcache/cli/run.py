@@ -66,11 +66,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Execute the pipeline; progress goes to standard error, and with it the reason of a failure."""
     from stepcache.pipelines import arguments as pipeline_arguments
     from stepcache.pipelines import loading
+    from stepcache.pipelines.kept_specs import KeptSpecs
 
     given = _given(arguments)
-    pipeline = loading.load(arguments.file)
+    home = places.settings(arguments).home
+    pipeline = loading.load(arguments.file, KeptSpecs(home / "pipelines"))
     inputs = pipeline_arguments.resolve(pipeline.root, given)
-    options = run_options.options(arguments, places.settings(arguments).home)
+    options = run_options.options(arguments, home)
     return asyncio.run(_run(arguments, pipeline, inputs, options))
 
 

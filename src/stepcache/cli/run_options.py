@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stepcache.cli import bindings_options
+
 if TYPE_CHECKING:
     from stepcache.pipelines.engine import Options
     from stepcache.pipelines.policy import Policies, Rule
@@ -13,13 +15,25 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of every command that runs a pipeline."""
+    bindings_options.add_arguments(parser)
     parser.add_argument(
         "--max-parallel", type=_positive, metavar="N", help="how many steps run at once (default: one per core)"
+    )
+    parser.add_argument(
+        "--executor",
+        choices=("subprocess", "container"),
+        default="subprocess",
+        help="run steps as processes of this machine, or each in its image by docker or podman",
     )
     parser.add_argument(
         "--host-commands",
         action="store_true",
         help="run the commands of container components on this machine, without their image",
+    )
+    parser.add_argument(
+        "--refresh-env",
+        action="store_true",
+        help="resolve the packages that components ask for again, instead of by the kept locks",
     )
     parser.add_argument("--no-cache", action="store_true", help="reuse nothing and store nothing")
     parser.add_argument(
@@ -47,7 +61,10 @@ def options(arguments: argparse.Namespace, home: Path) -> Options:
     from stepcache.pipelines.engine import Options
 
     chosen = Options(
+        containers=arguments.executor == "container",
         host_commands=arguments.host_commands,
+        bindings=bindings_options.bindings(arguments),
+        refresh_environments=arguments.refresh_env,
         policies=_policies(arguments, home),
         wait_timeout=None if arguments.wait_timeout is None else staleness.seconds(arguments.wait_timeout),
     )

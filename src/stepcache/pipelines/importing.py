@@ -22,6 +22,7 @@ from stepcache.artifacts.artifact import Artifact, Kind
 from stepcache.artifacts.proofs import look_at
 from stepcache.artifacts.scratch import remove
 from stepcache.cache.cache import Holding
+from stepcache.container_engine import Reference
 from stepcache.executors import fetch
 from stepcache.executors.step import StepCommand
 from stepcache.pipelines import command_line, executor_input, supervised, task_key
@@ -50,6 +51,8 @@ class Import:
     schema: Mapping[str, str]
     refreshes: bool
     """KFP's ``reimport``: what an earlier run imported is not good enough."""
+    is_reusable: bool = True
+    containers: Reference | None = None
 
     @classmethod
     def of(
@@ -141,7 +144,7 @@ async def _fetch(uri: str, target: Path, log: Path, session: Session, holding: H
             f" install the fsspec file system for {urlsplit(uri).scheme}://"
         )
     if not ended.ok:
-        raise ValueError(f"{uri} could not be imported: it {supervised.describe(ended)}, see {log}")
+        raise ValueError(f"{uri} could not be imported: it {ended.describe()}, see {log}")
 
 
 def local_path(uri: str) -> Path | None:

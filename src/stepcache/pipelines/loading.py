@@ -1,7 +1,9 @@
 """From what the user names to a ``Pipeline``, or one clear error.
 
 KFP's own messages are the schema: an unknown field or a wrong type is refused, as KFP's server refuses it. What a
-file holds is told by its content; only Python is told by its name, or by the function that is named in it.
+file holds is told by its content; only Python is told by its name, or by the function that is named in it. The
+platform spec is kept as it is written: a newer KFP's settings in it are no reason to refuse a pipeline (see
+``platform.parsing``).
 """
 
 from __future__ import annotations
@@ -9,18 +11,16 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stepcache.errors import InputError
-from stepcache.pipelines import (
-    conversion,
-    documents,
-    input_file,
-    manifest,
-    messages,
-    references,
-)
+from stepcache.pipelines import conversion, input_file, references
+from stepcache.pipelines.conversion import Spec
+from stepcache.pipelines.kept_specs import KeptSpecs
 from stepcache.pipelines.model import Pipeline
+
+if TYPE_CHECKING:
+    from stepcache.pipelines.manifest import Manifest
 
 _NAME = "give the path of a compiled pipeline, of a package, or of a Python file (file.py or file.py:function)"
 _PACKED = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b")
@@ -28,12 +28,14 @@ _PACKED = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b")
 _PYTHON = re.compile(rb"^(?:import|from) +kfp\b", re.MULTILINE)  # in YAML a component's code is indented
 
 
-def load(what: str | os.PathLike[str]) -> Pipeline:
+def load(what: str | os.PathLike[str], kept: KeptSpecs | None = None) -> Pipeline:
     """The pipeline that ``what`` names: a path, or ``file.py:function``.
 
     The file is what the KFP SDK 2.x compiles, in YAML or JSON, a platform spec with it or not; a ``.zip`` or
     ``.tar.gz`` of that; a ``PipelineVersion`` manifest; or Python, which is compiled in a child process (see
-    ``compiling``). Raises InputError, naming the file and the remedy, when it is not there or holds anything else.
+    ``compiling``). What is ``kept`` of earlier calls spares reading the same file again.
+
+    Raises InputError, naming the file and the remedy, when it is not there or holds anything else.
     """
     path, function = _split(os.fspath(what))
     source = str(what)
@@ -48,22 +50,30 @@ def load(what: str | os.PathLike[str]) -> Pipeline:
         data = compiling.compile_file(path, function)
     elif _PYTHON.search(data):
         raise InputError(f"{source} looks like Python, and its name does not", remedy=f"name it {path.stem}.py")
-    return parse(data, source=source)
+    return parse(data, source=source, kept=kept)
 
 
-def parse(data: bytes, *, source: str) -> Pipeline:
+def parse(data: bytes, *, source: str, kept: KeptSpecs | None = None) -> Pipeline:
     """The pipeline in the YAML or JSON ``data``; ``source`` names it in errors. Raises InputError."""
+    known = None if kept is None else kept.find(data)
+    if known is not None:
+        return references.without_unused(conversion.pipeline(known))
     from google.protobuf import json_format
+
+    from stepcache.pipelines import documents, manifest
 
     found = manifest.choose(documents.read(data, source, remedy=manifest.REMEDY), source)
     try:
-        pipeline = references.without_unused(_convert(found))
+        spec = _checked(found)
+        pipeline = references.without_unused(conversion.pipeline(spec))
     except KeyError as error:
         problem = f"a {error} is missing"
         raise InputError(f"{source} is no valid compiled pipeline: {problem}", remedy=manifest.REMEDY) from error
     except (ValueError, json_format.Error) as error:
         raise InputError(f"{source} is no valid compiled pipeline: {error}", remedy=manifest.REMEDY) from error
     references.check(pipeline, source)
+    if kept is not None:
+        kept.keep(data, spec)
     return pipeline
 
 
@@ -77,14 +87,15 @@ def _split(what: str) -> tuple[Path, str]:
     return Path(what), ""
 
 
-def _convert(found: manifest.Manifest) -> Pipeline:
+def _checked(found: Manifest) -> Spec:
     spec = _document("PipelineSpec", found.pipeline)
     if not spec.get("pipelineInfo", {}).get("name"):
         raise ValueError("it has no name (pipelineInfo.name)")
     deployment = {name: value for name, value in spec.get("deploymentSpec", {}).items() if name != "@type"}
-    platforms = _document("PlatformSpec", found.platforms) if found.platforms else {}
-    return conversion.pipeline(spec, _document("PipelineDeploymentConfig", deployment), platforms)
+    return Spec(spec, _document("PipelineDeploymentConfig", deployment), found.platforms)
 
 
 def _document(name: str, document: dict[str, Any]) -> dict[str, Any]:
+    from stepcache.pipelines import messages
+
     return messages.to_document(messages.parse(name, document))

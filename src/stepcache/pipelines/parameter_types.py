@@ -100,9 +100,11 @@ def to_text(value: JsonValue) -> str:
 
 
 def shown(value: JsonValue) -> str:
-    """A value as errors show it: as JSON, a text in quotes, and not longer than a line has room for."""
+    """A value as errors show it: as JSON, a text in quotes. What a line has no room for is not shown at all: of a
+    secret in it a part would be left, which whoever masks secrets in messages cannot find.
+    """
     text = repr(value) if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= 60 else f"a value of {len(text)} characters"
 
 
 def _parsed(text: str, kind: ParameterType) -> JsonValue:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from stepcache.keys import strict
 from stepcache.keys.strict import CustomKey, InputArtifact, Parts
 from stepcache.pipelines.model import Component, Container, Task
+from stepcache.pipelines.platform.provision import KeyShare
 from stepcache.pipelines.values import ArtifactValue, Values
+
+_NO_SHARE = KeyShare()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ def of(  # noqa: PLR0913 - each is a part of the key
     *,
     container: Container,
     executor: Mapping[str, str],
+    share: KeyShare = _NO_SHARE,
 ) -> TaskKey:
     """The key of one execution of ``component`` as ``task`` asks for it; ``executor`` names what will run it.
 
@@ -42,15 +46,20 @@ def of(  # noqa: PLR0913 - each is a part of the key
     """
     custom = CustomKey(task.component, task.cache_key) if task.cache_key else None
     parts = Parts(
-        component=_component(_Hashed(component, container)),
+        component=_with_claims(_component(_Hashed(component, container)), share.claims),
         namespace=namespace,
         input_parameters=inputs.parameters,
         input_artifacts={name: [_input(value) for value in values] for name, values in inputs.artifacts.items()},
-        env=container.environment,
+        env={**container.environment, **share.env},
+        secrets=share.secrets,
         executor=executor,
         custom=custom,
     )
     return TaskKey(strict.strict_key(parts), parts)
+
+
+def _with_claims(component: strict.Component, claims: tuple[str, ...]) -> strict.Component:
+    return replace(component, pvc_names=claims) if claims else component
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,6 @@ from stepcache.executors.environments.overlay import Overlay
 def run(overlay: Overlay, *command: str | Path, check: bool = True) -> str:
     """The output of a program, found on the step's PATH."""
     variables = overlay.variables(environment.build({"_KFP_RUNTIME": "true"}, os.environ, overlay.prefix.parent))
-    (overlay.prefix.parent / environment.TEMPORARY).mkdir(exist_ok=True)
     done = subprocess.run(
         ["env", *map(str, command)],
         env=variables,

@@ -14,6 +14,7 @@ import pytest
 
 from stepcache import processes
 from stepcache.executors.environments import trees
+from tests.executors.environments.gates import open_when_waited_for
 from tests.executors.environments.packages import source
 from tests.executors.observing import until
 
@@ -82,7 +83,7 @@ def test_an_engine_killed_at_any_moment_leaves_nothing_half_done(home: Path, lin
         with _engine(home, *wanted, last=1 + number * (changes - 1) // (_KILLS - 1)) as process:
             process.communicate(timeout=60)
             assert process.returncode == -signal.SIGKILL
-        until(lambda: not _processes_of(home))
+        until(lambda: not _processes_of(home), 30)
         assert not root.exists() or trees.content_digest(root / "lib") == content
     with _engine(home, *wanted) as process:
         assert _answer(process)[:2] == (layer, digest)
@@ -113,7 +114,7 @@ open({str(gate)!r}).read()
 def _building(gate: Path, number: int) -> processes.Process:
     """The process of the build that is the ``number``-th to come to the gate."""
     pids = gate.with_name("pids")
-    until(lambda: pids.exists() and len(pids.read_text().split()) >= number)
+    until(lambda: pids.exists() and len(pids.read_text().split()) >= number, 30)
     process = processes.find(int(pids.read_text().split()[number - 1]))
     assert process is not None
     return process
@@ -128,8 +129,7 @@ def test_whoever_waits_goes_on_when_the_maker_is_killed(home: Path, gate: Path, 
             maker.wait()
             until(lambda: processes.is_gone(build))
             _building(gate, 2)
-            with gate.open("w"):
-                pass
+            os.close(open_when_waited_for(gate))
             layer, _, _ = _answer(waiting)
     assert (layer / "gamma.py").exists()
     assert _remains(home) == []
@@ -139,8 +139,7 @@ def test_whoever_waits_goes_on_when_the_maker_is_killed(home: Path, gate: Path, 
 def test_many_engines_make_it_once(home: Path, gate: Path, gated: tuple[str, ...]) -> None:
     with _engine(home, *gated) as one, _engine(home, *gated) as two, _engine(home, *gated) as three:
         _building(gate, 1)
-        with gate.open("w"):
-            pass
+        os.close(open_when_waited_for(gate))
         outputs = [process.communicate(timeout=60)[0] for process in (one, two, three)]
     lines = [line for output in outputs for line in output.splitlines()]
     assert [line.split()[0] for line in lines].count("resolving") == 1

@@ -18,6 +18,7 @@ from stepcache.executors.environments.request import Request
 from stepcache.executors.supervisor import Supervisor
 from tests.executors.environments import steps
 from tests.executors.environments.conftest import Opening
+from tests.executors.environments.gates import open_when_waited_for
 from tests.executors.environments.packages import source, wheel
 
 Wanting = Callable[..., Request]
@@ -77,7 +78,10 @@ async def test_a_refresh_resolves_again_and_once(opened: Opening, wanted: Wantin
     first = await opened().lock(wanted("alpha"))
     wheel(links, "alpha", "3.0")
     refreshing = opened(refresh=True)
+    assert refreshing.kept(wanted("alpha")) == first
+    assert refreshing.kept_now(wanted("alpha")) is None
     second = await refreshing.lock(wanted("alpha"))
+    assert refreshing.kept(wanted("alpha")) == refreshing.kept_now(wanted("alpha")) == second
     assert (first.distributions["alpha"], second.distributions["alpha"]) == ("2.0", "3.0")
     wheel(links, "alpha", "4.0")
     assert await refreshing.lock(wanted("alpha")) == second
@@ -295,18 +299,13 @@ async def test_what_failed_can_be_tried_again(opened: Opening, wanted: Wanting, 
     assert (await environments.ready(wanted("gamma"))).lock.distributions["gamma"] == "1.0"
 
 
-async def _gate(path: Path) -> int:
-    """A named pipe, opened when the build that reads from it has begun."""
-    return await asyncio.to_thread(os.open, path, os.O_WRONLY)
-
-
 async def test_the_last_who_gives_up_ends_the_work(opened: Opening, tmp_path: Path, home: Path) -> None:
     os.mkfifo(tmp_path / "gate")
     waiting = f"print(__import__('os').getpid(), open({str(tmp_path / 'gate')!r}).read())"
     request = Request.of([str(source(tmp_path / "tree", "gamma", waiting))], ["--no-index"])
     environments = opened()
     first, second = (asyncio.ensure_future(environments.ready(request)) for _ in range(2))
-    gate = await _gate(tmp_path / "gate")
+    gate = await asyncio.to_thread(open_when_waited_for, tmp_path / "gate")
     try:
         first.cancel()
         await asyncio.wait([first])

@@ -50,6 +50,7 @@ class Environments:
         self._layers = Layers(self._directory / "layers")
         self._interpreter = Interpreter.of_engine()
         self._uv = Uv(self._interpreter, self._directory / "cache", supervisor, inherited)
+        self._answers: dict[Request, Lock] = {}
         self._resolved: SharedWork[Request, list[str]] = SharedWork()
         self._made: SharedWork[str, Path] = SharedWork()
         self._environments: SharedWork[Request, Environment] = SharedWork()
@@ -68,9 +69,17 @@ class Environments:
         )
 
     def kept(self, request: Request) -> Lock | None:
-        """The lock of ``request`` if it was resolved before; runs nothing, and takes well below a millisecond."""
-        lines = self._locks.resolved(request, self._interpreter)
-        return None if lines is None else _with_kfp(lines)
+        """The lock of ``request`` if it was resolved before; runs nothing, and reads one small file once."""
+        lock = self._answers.get(request)
+        if lock is None and (lines := self._locks.resolved(request, self._interpreter)) is not None:
+            lock = _with_kfp(lines)
+            if not self._refresh:
+                self._answers[request] = lock
+        return lock
+
+    def kept_now(self, request: Request) -> Lock | None:
+        """What ``kept`` answers, unless this instance has yet to resolve it anew."""
+        return self._answers.get(request) if self._refresh else self.kept(request)
 
     def find(self, digest: str) -> Lock | None:
         """The lock of this digest, if it was ever used below this home: what ``explain`` compares."""
@@ -86,7 +95,10 @@ class Environments:
         Raises InputError when nothing satisfies the requirements, and StepcacheError when an index cannot be
         reached, a package not be built, or a file not be written. A lock that was kept before is then kept still.
         """
-        lock = _with_kfp(await self._resolved.get(request, lambda: self._resolve(request)))
+        lock = self.kept_now(request)
+        if lock is None:
+            lock = _with_kfp(await self._resolved.get(request, lambda: self._resolve(request)))
+            self._answers[request] = lock
         await asyncio.to_thread(self._locks.keep, lock)
         return lock
 
@@ -98,9 +110,6 @@ class Environments:
         return await self._environments.get(request, lambda: self._make(request))
 
     async def _resolve(self, request: Request) -> list[str]:
-        kept = None if self._refresh else self._locks.resolved(request, self._interpreter)
-        if kept is not None:
-            return kept
         path = self._locks.request_path(request, self._interpreter, ".lock")
         async with file_lock.held(path):
             kept = None if self._refresh else self._locks.resolved(request, self._interpreter)
@@ -143,7 +152,7 @@ class Environments:
 
     async def _install(self, name: str, lines: list[str], request: Request) -> Path:
         async def make(root: Path, scratch: Path) -> None:
-            self._report(f"installing {len(lines)} packages for {request}")
+            self._report(f"installing {len(lines)} package{'s' if len(lines) != 1 else ''} for {request}")
             await installation.install(lines, request, self._uv, root, scratch)
 
         return await self._layers.ready(name, make)

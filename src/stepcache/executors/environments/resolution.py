@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -51,29 +52,30 @@ def _prepare(request: Request, kfp: str, directory: Path) -> tuple[Path, Path]:
 def _lines(path: Path) -> list[str]:
     try:
         packages = tomllib.loads(path.read_text(encoding="utf-8")).get("packages", [])
-        return [_line(package) for package in packages]
+        return [_line(package, path.parent) for package in packages]
     except (ValueError, KeyError, TypeError) as error:
         raise StepcacheError(f"uv wrote a lock that cannot be read: {error!r}") from error
 
 
-def _line(package: Mapping[str, Any]) -> str:
+def _line(package: Mapping[str, Any], base: Path) -> str:
+    """``base`` is what paths are relative to (PEP 751)."""
     name = normalise(package["name"])
     if vcs := package.get("vcs"):
-        where = strip(str(vcs.get("url") or vcs["path"]))
+        where = _address(vcs, base)
         inside = f"#subdirectory={vcs['subdirectory']}" if vcs.get("subdirectory") else ""
         return f"{name} @ {vcs['type']}+{where}@{vcs['commit-id']}{inside}"
     if directory := package.get("directory"):
-        path = Path(directory["path"])
+        path = Path(os.path.normpath(base / directory["path"]))
         # There is no file to take a hash of. A comment to uv, to us what tells another content by another lock.
         return f"{name} @ {path.as_uri()} # sha256:{content_digest(path)}"
     if archive := package.get("archive"):
         inside = f"#subdirectory={archive['subdirectory']}" if archive.get("subdirectory") else ""
-        return f"{name} @ {_address(archive)}{inside}{_hash(archive)}"
+        return f"{name} @ {_address(archive, base)}{inside}{_hash(archive)}"
     return f"{name}=={package['version']}{_hash(_chosen(package))}"
 
 
-def _address(file: Mapping[str, Any]) -> str:
-    return strip(file["url"]) if file.get("url") else Path(file["path"]).as_uri()
+def _address(place: Mapping[str, Any], base: Path) -> str:
+    return strip(place["url"]) if place.get("url") else Path(os.path.normpath(base / place["path"])).as_uri()
 
 
 def _hash(file: Mapping[str, Any] | None) -> str:
