@@ -30,6 +30,16 @@ TYPES = {"epochs": ("NUMBER_INTEGER", 1), "name": ("STRING", "trial"), "rates": 
 TEMPLATE = {"container": {"image": "python:3.11", "command": ["echo", "Hello"]}}
 FINGERPRINTS = [{"containerSpec": {"image": image, "cmdArgs": ["run"]}} for image in ("python:3.11", "python:3.12")]
 
+FILES = {
+    "params.yaml": "name: from the file\n",
+    "data.csv": "1,2\n",
+    "template.json": json.dumps(TEMPLATE),
+    "fingerprints.jsonl": "".join(f"{json.dumps(line)}\n" for line in FINGERPRINTS),
+    "db.env": "PASSWORD=secret\n",
+    "settings.yaml": "mode: fast\n",
+}
+"""What the examples name."""
+
 RUN_ELSEWHERE = {"examples/training/pipeline.yaml": "tests/examples/test_training.py"}
 """Examples that another test runs, by a word of theirs."""
 
@@ -76,10 +86,8 @@ def directory(tmp_path: Path) -> Path:
     artifact = {"artifactType": {"schemaTitle": "system.Dataset", "schemaVersion": "0.0.1"}, "isOptional": True}
     document["root"]["inputDefinitions"]["artifacts"] = {"data": artifact}
     pipeline.write_text(yaml.safe_dump(document))
-    (tmp_path / "params.yaml").write_text("name: from the file\n")
-    (tmp_path / "data.csv").write_text("1,2\n")
-    (tmp_path / "template.json").write_text(json.dumps(TEMPLATE))
-    (tmp_path / "fingerprints.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in FINGERPRINTS))
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
     return tmp_path
 
 
