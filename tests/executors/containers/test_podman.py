@@ -57,4 +57,4 @@ async def test_a_container_whose_monitor_is_killed_is_no_success_and_ends(
     monitor = world.cli("container", "inspect", "--format", "{{.State.ConmonPid}}", running.name)
     os.kill(int(monitor), signal.SIGKILL)
     ended = await running.stop(0)
-    assert (ended.code, ended.ok) == (None, False)
+    assert not ended.ok
