@@ -461,15 +461,19 @@ async def test_many_run_at_the_same_time_and_their_input_may_be_long(
     assert list(lengths) == [200_000 + number for number in range(20)]
 
 
-async def test_what_is_printed_at_the_start_of_an_interpreter_is_in_every_log(
+async def test_what_the_start_of_an_interpreter_does_is_done_for_every_step(
     supervisor: Supervisor, tmp_path: Path
 ) -> None:
     python = make_environment(
         tmp_path / "environment",
         sitecustomize="""
-            import os, sys, warnings
+            import atexit, functools, os, sys, warnings
             print("hello"), warnings.warn("careful")
             os.environ["ADDED"] = os.environ.pop("GIVEN", "") + "!"
+            class Left:
+                def __del__(self, write=os.write): write(1, b"deleted\\n")
+            sys.left = Left()
+            atexit.register(print, "bye")
         """,
     )
     component = Component.at(tmp_path / "component", "import os; print(os.environ['ADDED'])", interpreter=python)
@@ -477,6 +481,7 @@ async def test_what_is_printed_at_the_start_of_an_interpreter_is_in_every_log(
         log = (await _both(supervisor, component)).log
         assert log.startswith("hello\n")
         assert "UserWarning: careful" in log
+        assert log.endswith("bye\ndeleted\n")
 
 
 _PATHS = """

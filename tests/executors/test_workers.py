@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -185,9 +186,9 @@ async def test_a_directory_or_log_that_cannot_be_opened_is_named(
 ) -> None:
     component = _component(tmp_path, "return {}")
     command = component.command(forked=True)
-    object.__setattr__(command, place, component.place / name)
+    paths = {"directory": command.directory, "log": command.log} | {place: component.place / name}
     with pytest.raises(StepcacheError, match=f"{place} .*{name}: No such file"):
-        await supervisor.run(command)
+        await supervisor.run(replace(command, directory=paths["directory"], log=paths["log"]))
     assert await _is_forked_next(supervisor, tmp_path)
 
 
@@ -291,3 +292,13 @@ async def test_a_worker_that_was_killed_while_steps_wait_has_them_started(
         (component.place / "go").touch()
     assert all([(await step.wait()).ok for step in (running, *steps)])
     assert await _is_forked_next(supervisor, tmp_path)
+
+
+async def test_a_step_that_is_started_by_another_program_needs_no_worker(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    component = _component(tmp_path, "return {}")
+    command = component.command(forked=True)
+    running = await supervisor.run(replace(command, argv=("env", "A=1", *command.argv)))
+    assert component.ended(await running.wait()).how.ok
+    assert not workers(supervisor)

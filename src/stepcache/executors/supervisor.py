@@ -185,7 +185,7 @@ def _order(step: int, command: StepCommand) -> dict[str, Any]:
         "directory": os.fspath(command.directory),
         "log": os.fspath(command.log),
     }
-    if command.call is not None:
+    if command.call is not None and command.argv[1:2] == ("-m",):  # else it is to be started by another program
         worker = command.call.worker
         order["worker"] = {"interpreter": worker.interpreter, "environment": dict(worker.environment)}
         order["prefix"], order["sites"] = command.call.prefix, command.call.sites

@@ -13,7 +13,6 @@ import os
 import sys
 import types
 import weakref
-from collections.abc import Iterable
 from typing import Any
 
 _LIBRARY = os.path.dirname(os.__file__)  # noqa: PTH120 (this runs in each step, where pathlib is slow)
@@ -24,12 +23,12 @@ class EarlyEnd:
     """What a worker's interpreter would have to do at its end; compared with that, what a step's has to."""
 
     def __init__(self, modules: frozenset[str]) -> None:
-        """Remember the calling interpreter, which has imported ``modules`` (before ``gc.freeze``)."""
+        """Remember the calling interpreter, which has imported ``modules``, before ``gc.freeze``."""
         self._modules = modules
         self._functions = atexit._ncallbacks()  # noqa: SLF001 (there is no other way to know of them)
-        streams = (sys.__stdin__, sys.__stdout__, sys.__stderr__)
-        known = {id(part) for stream in streams for part in _parts(stream)}
-        self._possible = not _have_finalizers([one for one in gc.get_objects() if id(one) not in known])
+        # What the site's own start-up code left may have a finalizer; KFP and the standard library left none.
+        packages = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names - {"__main__", "kfp"}
+        self._possible = not packages or not _have_finalizers(_without_streams(gc.get_objects()))
 
     def end(self) -> None:
         """End this process, whose program has returned, with exit code 0. Returns if there is more to do."""
@@ -56,9 +55,12 @@ class EarlyEnd:
         )
 
 
-def _parts(stream: Any) -> Iterable[object]:
-    buffer = getattr(stream, "buffer", None)
-    return (stream, buffer, getattr(buffer, "raw", None))
+def _without_streams(objects: list[Any]) -> list[Any]:
+    streams = (sys.__stdin__, sys.__stdout__, sys.__stderr__)
+    buffers = [getattr(stream, "buffer", None) for stream in streams]
+    parts = (*streams, *buffers, *(getattr(buffer, "raw", None) for buffer in buffers))
+    known = set(map(id, parts))
+    return [one for one in objects if id(one) not in known]
 
 
 def _has_code_of_its_own(name: str) -> bool:

@@ -35,7 +35,6 @@ def main(channel: str, supervisor: str, module: str) -> None:
 
     atexit.register(gc.unfreeze)  # in a step, whose end collects all there is
     start, end = fresh_start.FreshStart(modules), early_end.EarlyEnd(modules)
-    gc.collect()
     gc.freeze()  # in a step, a collection before its end need not touch, and so copy, what all steps share
     birth = cradle.Cradle(int(channel), int(supervisor)).rock()
     birth.become(start)
