@@ -110,7 +110,7 @@ class ContainerStep(CommandWork):
         outputs = OutputPaths(scratch / "outputs")
         values = await asyncio.to_thread(task_outputs.collect, self.component, outputs, session.artifacts)
         if self.provision.has_secrets:
-            await asyncio.to_thread(secret_outputs.warn, values, record, session)
+            await secret_outputs.warn(values, record, session)
         return values
 
     def _command(

@@ -71,7 +71,7 @@ class Step(CommandWork):
             raise StepFailedError(f"the step {ended.describe()}")
         values = await asyncio.to_thread(task_outputs.collect, self.component, workshop.outputs, session.artifacts)
         if self.provision.has_secrets:
-            await asyncio.to_thread(secret_outputs.warn, values, record, session)
+            await secret_outputs.warn(values, record, session)
         return values
 
 
