@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stepcache.artifacts.scratch import remove
 from stepcache.cache.cache import Holding
 from stepcache.container_engine import Reference
 from stepcache.errors import StepcacheError, StoreUnavailableError
@@ -93,7 +92,7 @@ class ContainerStep(CommandWork):
         except ValueError as error:  # from what the step left, or from what it was to be told
             raise StepFailedError(session.cluster.redactor.text(str(error))) from None
         finally:
-            await asyncio.shield(asyncio.to_thread(_remove, directories))
+            session.leftovers.remove(directories)
 
     async def _perform(
         self, scratch: Path, directories: list[Path], record: TaskRecord, session: Session, holding: Holding | None
@@ -149,8 +148,3 @@ class ContainerStep(CommandWork):
                 (files / name).write_bytes(content)
             mounts.append(Mount(files, mount.target))
         return mounts
-
-
-def _remove(directories: list[Path]) -> None:
-    for directory in directories:
-        remove(directory)

@@ -198,6 +198,7 @@ class Engine:
         await session.supervisor.close()
         if session.containers is not None:
             await session.containers.close()
+        await session.leftovers.removed()
         await asyncio.to_thread(session.remove_workers)
         session.cancel_unfinished()
         await session.recorder.flush()

@@ -20,7 +20,6 @@ from urllib.parse import unquote, urlsplit
 
 from stepcache.artifacts.artifact import Artifact, Kind
 from stepcache.artifacts.proofs import look_at
-from stepcache.artifacts.scratch import remove
 from stepcache.cache.cache import Holding
 from stepcache.container_engine import Reference
 from stepcache.executors import fetch
@@ -126,7 +125,7 @@ async def bring(uri: str, session: Session, log: Path, holding: Holding | None =
             await _fetch(uri, target, log, session, holding)
         return await asyncio.to_thread(session.artifacts.ingest, target)
     finally:
-        await asyncio.shield(asyncio.to_thread(remove, scratch))
+        session.leftovers.remove([scratch])
 
 
 async def _fetch(uri: str, target: Path, log: Path, session: Session, holding: Holding | None) -> None:

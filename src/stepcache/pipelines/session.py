@@ -18,6 +18,7 @@ from stepcache.executors.environments.environment import Environment
 from stepcache.executors.environments.environments import Environments
 from stepcache.executors.supervisor import Supervisor
 from stepcache.pipelines.context import RunContext
+from stepcache.pipelines.leftovers import Leftovers
 from stepcache.pipelines.listener import Listener
 from stepcache.pipelines.model import Pipeline
 from stepcache.pipelines.platform.cluster import Cluster
@@ -58,6 +59,7 @@ class Session:
     wait_timeout: float | None
     """How many seconds a task waits for somebody else's execution; None for as long as it takes."""
     records: list[TaskRecord] = field(default_factory=list)
+    leftovers: Leftovers = field(default_factory=Leftovers)
     _worker_pythons: dict[str, Path] = field(default_factory=dict)
     _making_overlays: Lock = field(default_factory=Lock)
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from stepcache.artifacts.scratch import remove
 from stepcache.cache.cache import Holding
 from stepcache.container_engine import Reference
 from stepcache.executors.lightweight import LightweightComponent
@@ -46,7 +44,7 @@ class Step(CommandWork):
         except ValueError as error:  # from what the step left, or from what it was to be told
             raise StepFailedError(session.cluster.redactor.text(str(error))) from None
         finally:
-            await asyncio.shield(asyncio.to_thread(_remove, scratch, temporary))
+            session.leftovers.remove([scratch, temporary])
 
     async def _perform(
         self, workshop: Workshop, record: TaskRecord, session: Session, holding: Holding | None
@@ -73,8 +71,3 @@ class Step(CommandWork):
         if self.provision.has_secrets:
             await secret_outputs.warn(values, record, session)
         return values
-
-
-def _remove(*directories: Path) -> None:
-    for directory in directories:
-        remove(directory)
