@@ -85,11 +85,16 @@ def test_another_artifact_store_at_the_same_place_is_refused(tmp_path: Path, hom
         stepcache.open(home=home)
 
 
-def test_two_stores_may_share_one_artifact_store(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        with stepcache.open(f"sqlite:///{tmp_path}/{name}.db", artifacts=tmp_path / "artifacts") as cache:
-            cache.put(KEY, b"x")
-    assert len(list((tmp_path / "artifacts" / "objects").glob("*/*"))) == 1
+def test_artifacts_may_be_moved_if_a_link_is_left(home: Path, tmp_path: Path) -> None:
+    with stepcache.open(home=home) as cache:
+        cache.put(KEY, b"x")
+    (home / "artifacts").rename(tmp_path / "moved")
+    (home / "artifacts").symlink_to(tmp_path / "moved")
+    path = tmp_path / "file"
+    path.write_text("y")
+    with stepcache.open(home=home) as cache:
+        assert cache.once(KEY, never).value == b"x"
+        assert cache.once(stepcache.key("more"), lambda: path).value.read_text() == "y"
 
 
 def test_a_place_that_holds_something_else_is_refused(tmp_path: Path, home: Path) -> None:

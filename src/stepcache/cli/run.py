@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import signal
 import sys
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from stepcache.pipelines.model import Pipeline
     from stepcache.pipelines.result import RunResult
     from stepcache.pipelines.root_inputs import Given, RootInputs
+
+_OBJECTS_PER_COLLECTION = 100_000
+"""A pipeline is many objects that stay: looking through them for garbage every 700 takes a part of a warm run."""
 
 HELP = "execute a compiled pipeline; reuse what was already done"
 EPILOG = """examples:
@@ -68,11 +72,14 @@ def run(arguments: argparse.Namespace) -> int:
     from stepcache.pipelines import loading
     from stepcache.pipelines.kept_specs import KeptSpecs
 
+    gc.set_threshold(_OBJECTS_PER_COLLECTION)
     given = _given(arguments)
     home = places.settings(arguments).home
-    pipeline = loading.load(arguments.file, KeptSpecs(home / "pipelines"))
+    kept = KeptSpecs(home / "pipelines")
+    pipeline = loading.load(arguments.file, kept)
     inputs = pipeline_arguments.resolve(pipeline.root, given)
     options = run_options.options(arguments, home)
+    kept.write()
     return asyncio.run(_run(arguments, pipeline, inputs, options))
 
 

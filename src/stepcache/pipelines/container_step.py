@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from stepcache.artifacts.scratch import remove
 from stepcache.cache.cache import Holding
@@ -18,13 +17,13 @@ from stepcache.executors.containers.image import Image, PullPolicy
 from stepcache.executors.containers.mount import Mount
 from stepcache.executors.containers.runtime import ContainerRuntime
 from stepcache.executors.private_mounts import DirectoryMount
-from stepcache.pipelines import command_line, executor_input, secret_outputs, supervised, task_key, task_outputs
+from stepcache.pipelines import command_line, executor_input, secret_outputs, supervised, task_outputs
+from stepcache.pipelines.command_work import CommandWork
 from stepcache.pipelines.executor_input import OutputPaths
-from stepcache.pipelines.model import Component, Container, Task
+from stepcache.pipelines.model import Component, Container
 from stepcache.pipelines.platform.provision import Provision
 from stepcache.pipelines.platform.settings import ExecutorSettings
 from stepcache.pipelines.session import Session
-from stepcache.pipelines.task_key import TaskKey
 from stepcache.pipelines.task_record import TaskRecord
 from stepcache.pipelines.values import Values
 from stepcache.pipelines.work import StepFailedError
@@ -32,21 +31,12 @@ from stepcache.pipelines.work import StepFailedError
 _MEMORY = Path("/dev/shm")  # noqa: S108 - files in memory, in a directory that only this user can enter
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerStep:
-    """The execution of a container's command in its image. Promises what ``Work`` does."""
+@dataclass(frozen=True, kw_only=True)
+class ContainerStep(CommandWork):
+    """A command that runs in a container of its image."""
 
-    component: Component
-    container: Container
-    inputs: Values
-    run: Mapping[str, str]
-    """The placeholders of the run."""
     image: Image
     runtime: ContainerRuntime
-    keyed: Values
-    """The inputs as they enter the key: without the values of secrets."""
-    provision: Provision
-    refreshes: bool = False
 
     @classmethod
     async def of(  # noqa: PLR0913 - what is executed, and on what
@@ -73,33 +63,26 @@ class ContainerStep:
             raise
         except StepcacheError as error:
             raise StepFailedError(str(error)) from error
-        return cls(component, container, inputs, run, image, runtime, keyed, provision)
+        return cls(
+            component=component,
+            container=container,
+            inputs=inputs,
+            run=run,
+            keyed=keyed,
+            provision=provision,
+            image=image,
+            runtime=runtime,
+        )
 
     @property
-    def is_reusable(self) -> bool:
-        """See ``Work``."""
-        return self.provision.is_reusable
+    def executor(self) -> Mapping[str, str]:
+        """See ``CommandWork``."""
+        return self.image.describe()
 
     @property
     def containers(self) -> Reference | None:
         """See ``Work``."""
         return self.runtime.reference
-
-    def key(self, task: Task, namespace: str, ignored: Collection[str]) -> TaskKey:
-        """See ``Work``."""
-        return task_key.of(
-            task,
-            self.component,
-            self.keyed.without(ignored),
-            namespace,
-            container=self.container,
-            share=self.provision.key,
-            executor=self.image.describe(),
-        )
-
-    def template(self) -> Mapping[str, Any]:
-        """See ``Work``."""
-        return {"image": self.container.image, "command": self.container.command, "args": self.container.args}
 
     async def perform(self, record: TaskRecord, session: Session, holding: Holding | None) -> Values:
         """See ``Work``."""
@@ -127,7 +110,7 @@ class ContainerStep:
         outputs = OutputPaths(scratch / "outputs")
         values = await asyncio.to_thread(task_outputs.collect, self.component, outputs, session.artifacts)
         if self.provision.has_secrets:
-            await asyncio.to_thread(secret_outputs.warn, values, record, session)
+            await secret_outputs.warn(values, record, session)
         return values
 
     def _command(
@@ -148,7 +131,7 @@ class ContainerStep:
             log=log,
             inputs=tuple(dict.fromkeys(session.artifacts.path(content) for content in contents)),
             mounts=tuple(self._mounts(scratch, directories, session)),
-            labels={"stepcache.run": session.context.run_id, "stepcache.task": record.name},
+            labels={"run": session.context.run_id, "task": record.name},
         )
 
     def _mounts(self, scratch: Path, directories: list[Path], session: Session) -> list[Mount]:

@@ -58,6 +58,21 @@ class DagRun:
         return self._collect()
 
     async def _run(self, name: str, group: asyncio.TaskGroup) -> None:
+        """Run a task, and then those that only waited for it: the last of them in the place of this one."""
+        following: str | None = name
+        while following is not None:
+            await self._run_one(following)
+            ready = [follower for follower in self._after[following] if self._is_ready(follower)]
+            following = ready.pop() if ready else None
+            for other in ready:
+                group.create_task(self._run(other, group))
+
+    def _is_ready(self, name: str) -> bool:
+        """Count down what a task waits for; whether that was the last of it."""
+        self._missing[name] -= 1
+        return self._missing[name] == 0
+
+    async def _run_one(self, name: str) -> None:
         task, record = self._dag.tasks[name], self._records[name]
         reason = self._why_not(task)
         if reason is not None:
@@ -75,10 +90,6 @@ class DagRun:
                     self._scope.outputs[name] = values
                     record.outputs = self._session.cluster.concealment.shown(values)
                     self._end(name, State.SUCCEEDED, "")
-        for follower in self._after[name]:
-            self._missing[follower] -= 1
-            if self._missing[follower] == 0:
-                group.create_task(self._run(follower, group))
 
     def _why_not(self, task: Task) -> str | None:
         """Why the task is not started, all that it depends on having ended; None when it is."""

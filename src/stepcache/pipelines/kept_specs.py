@@ -24,6 +24,7 @@ class KeptSpecs:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._new: dict[Path, Spec] = {}
 
     def find(self, data: bytes) -> Spec | None:
         """What ``data`` was found to hold; None if it was not read before."""
@@ -34,13 +35,18 @@ class KeptSpecs:
         return Spec(pipeline, deployment, platforms)
 
     def keep(self, data: bytes, spec: Spec) -> None:
-        """Note what ``data`` holds; it has passed every check."""
-        path = self._path(data)
-        new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-        with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            new.write_text(json.dumps(_plain(spec)), encoding="utf-8")
-            new.replace(path)
+        """Note what ``data`` holds, which has passed every check; ``write`` keeps it."""
+        self._new[self._path(data)] = spec
+
+    def write(self) -> None:
+        """Write what is new: when the user's other input is sound too, as nothing is made for what is refused."""
+        for path, spec in self._new.items():
+            new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+            with contextlib.suppress(OSError):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                new.write_text(json.dumps(_plain(spec)), encoding="utf-8")
+                new.replace(path)
+        self._new.clear()
 
     def _path(self, data: bytes) -> Path:
         digest = hashlib.sha256(f"{_FORM} {_version()}\0".encode() + data).hexdigest()

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from stepcache.pipelines.session import Session
 from stepcache.pipelines.task_record import TaskRecord
 from stepcache.pipelines.values import Values
 
 
-def warn(values: Values, record: TaskRecord, session: Session) -> None:
-    """Warn of each artifact among a step's outputs that holds one. Reads them whole."""
-    for name, artifacts in values.artifacts.items():
-        for artifact in artifacts:
-            if artifact.content is not None and session.cluster.redactor.anywhere_in(
-                session.artifacts.path(artifact.content)
-            ):
-                session.listener.warn(f"{record.name}: the output artifact '{name}' holds the value of a secret")
+async def warn(values: Values, record: TaskRecord, session: Session) -> None:
+    """Warn of each artifact among a step's outputs that holds one. They are read whole, in a thread."""
+    for name in await asyncio.to_thread(_find, values, session):
+        session.listener.warn(f"{record.name}: the output artifact '{name}' holds the value of a secret")
+
+
+def _find(values: Values, session: Session) -> list[str]:
+    redactor, path = session.cluster.redactor, session.artifacts.path
+    return [
+        name
+        for name, artifacts in values.artifacts.items()
+        if any(item.content is not None and redactor.anywhere_in(path(item.content)) for item in artifacts)
+    ]

@@ -3,66 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from stepcache.artifacts.scratch import remove
 from stepcache.cache.cache import Holding
 from stepcache.container_engine import Reference
 from stepcache.executors.lightweight import LightweightComponent
-from stepcache.pipelines import secret_outputs, step_command, supervised, task_key, task_outputs
-from stepcache.pipelines.model import Component, Container, Task
+from stepcache.pipelines import secret_outputs, step_command, supervised, task_outputs
+from stepcache.pipelines.command_work import CommandWork
 from stepcache.pipelines.place import Place
-from stepcache.pipelines.platform.provision import Provision
 from stepcache.pipelines.session import Session
 from stepcache.pipelines.step_command import Workshop
-from stepcache.pipelines.task_key import TaskKey
 from stepcache.pipelines.task_record import TaskRecord
 from stepcache.pipelines.values import Values
 from stepcache.pipelines.work import StepFailedError
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """The execution of a container's command by a process: what, with which inputs. Promises what ``Work`` does."""
+@dataclass(frozen=True, kw_only=True)
+class Step(CommandWork):
+    """A command that runs as a process of this machine."""
 
-    component: Component
-    container: Container
     code: LightweightComponent | None
     """The Python function that the command runs; None for any other command."""
-    inputs: Values
-    run: Mapping[str, str]
-    """The placeholders of the run."""
     place: Place
-    keyed: Values
-    """The inputs as they enter the key: without the values of secrets."""
-    provision: Provision
-    """What it gets in place of what a pod has."""
-    refreshes: bool = False
     containers: Reference | None = None
 
     @property
-    def is_reusable(self) -> bool:
-        """See ``Work``."""
-        return self.provision.is_reusable
-
-    def key(self, task: Task, namespace: str, ignored: Collection[str]) -> TaskKey:
-        """See ``Work``."""
-        return task_key.of(
-            task,
-            self.component,
-            self.keyed.without(ignored),
-            namespace,
-            container=self.container,
-            share=self.provision.key,
-            executor=self.place.executor,
-        )
-
-    def template(self) -> Mapping[str, Any]:
-        """See ``Work``."""
-        return {"image": self.container.image, "command": self.container.command, "args": self.container.args}
+    def executor(self) -> Mapping[str, str]:
+        """See ``CommandWork``."""
+        return self.place.executor
 
     async def perform(self, record: TaskRecord, session: Session, holding: Holding | None) -> Values:
         """See ``Work``."""
@@ -100,7 +71,7 @@ class Step:
             raise StepFailedError(f"the step {ended.describe()}")
         values = await asyncio.to_thread(task_outputs.collect, self.component, workshop.outputs, session.artifacts)
         if self.provision.has_secrets:
-            await asyncio.to_thread(secret_outputs.warn, values, record, session)
+            await secret_outputs.warn(values, record, session)
         return values
 
 

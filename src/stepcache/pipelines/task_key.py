@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from stepcache.executors.environments import credentials
 from stepcache.keys import strict
 from stepcache.keys.strict import CustomKey, InputArtifact, Parts
 from stepcache.pipelines.model import Component, Container, Task
@@ -25,8 +26,10 @@ class TaskKey:
     _parts: Parts
 
     def parts(self, mask: Callable[[str], str]) -> str:
-        """The parts as a JSON text, for ``explain``; values of environment variables are masked."""
-        return json.dumps(strict.stored_parts(self._parts, mask), sort_keys=True)
+        """The parts as a JSON text, for ``explain``; values of environment variables are masked, and passwords in
+        the addresses of package indexes, which the SDK writes into commands.
+        """
+        return credentials.mask(json.dumps(strict.stored_parts(self._parts, mask), sort_keys=True))
 
 
 def of(  # noqa: PLR0913 - each is a part of the key

@@ -13,6 +13,7 @@ from stepcache.cache.reason import Reason
 from stepcache.cache.ticket import Ticket, Verify
 from stepcache.errors import ExecutionFailedError
 from stepcache.executors.containers.running_container import ContainerNotEndedError
+from stepcache.executors.environments import credentials
 from stepcache.pipelines.model import Task
 from stepcache.pipelines.session import Session
 from stepcache.pipelines.task_key import TaskKey
@@ -146,7 +147,7 @@ class TaskRun:
         output = Output({**kept, "log": self.record.log}, tuple(contents))
         return Record(
             output=output.to_text(),
-            template=json.dumps(self.work.template(), sort_keys=True),
+            template=credentials.mask(json.dumps(self.work.template(), sort_keys=True)),
             description=Description(
                 namespace=self.session.namespace,
                 pipeline=self.session.pipeline.name,

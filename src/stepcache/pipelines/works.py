@@ -11,11 +11,14 @@ from stepcache.pipelines.platform import claims
 from stepcache.pipelines.platform.claim_work import ClaimWork
 from stepcache.pipelines.platform.names import Known
 from stepcache.pipelines.platform.pod import Pod
+from stepcache.pipelines.platform.provision import Provision
 from stepcache.pipelines.session import Session
 from stepcache.pipelines.step import Step
 from stepcache.pipelines.task_record import TaskRecord
 from stepcache.pipelines.values import Values
 from stepcache.pipelines.work import Work
+
+_NOTHING = Provision()
 
 
 async def of(component: Component, inputs: Values, known: Known, record: TaskRecord, session: Session) -> Work:
@@ -30,9 +33,8 @@ async def of(component: Component, inputs: Values, known: Known, record: TaskRec
         operation = claims.operation(executor)
         if operation is not None:
             return ClaimWork(component, operation, inputs)
-        pod = Pod.of(session.pipeline.name, session.context.run_id, record.name, session.namespace)
         keyed = session.cluster.concealment.for_key(inputs)
-        provision = session.cluster.provide(str(component.body), known, pod)
+        provision = _provision(str(component.body), known, record, session)
         if session.containers is not None:
             return await ContainerStep.of(
                 component,
@@ -58,3 +60,10 @@ async def of(component: Component, inputs: Values, known: Known, record: TaskRec
     if isinstance(executor, OtherExecutor) and executor.kind == importing.KIND:
         return Import.of(component, executor.document, inputs, run)
     raise ValueError(f"component '{component.name}' is executed by '{executor.kind}', which needs Google Cloud")
+
+
+def _provision(label: str, known: Known, record: TaskRecord, session: Session) -> Provision:
+    if not session.cluster.settings.asks(label):  # as most do: on the way of every hit
+        return _NOTHING
+    pod = Pod.of(session.pipeline.name, session.context.run_id, record.name, session.namespace)
+    return session.cluster.provide(label, known, pod)

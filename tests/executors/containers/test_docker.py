@@ -122,7 +122,7 @@ async def test_running_out_of_memory_is_said(
     runtime: ContainerRuntime, step: Describe, daemon: Daemon, directory: Path
 ) -> None:
     running = await runtime.run(await step("echo > ready; sleep 1000", working_directory=str(directory)))
-    await until_async(written(directory / "ready"), 20)
+    await until_async(lambda: bool(daemon.made) and daemon.made[0].state["Running"], 20)
     daemon.made[0].state["OOMKilled"] = True
     daemon.made[0].kill()
     assert (await running.wait()).describe() == (

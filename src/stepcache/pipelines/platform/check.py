@@ -65,6 +65,8 @@ def check(
     ``needed`` are directories that steps must see (the home, the artifact store, where they work), besides this
     Python's. With ``on_the_host`` false, mount paths are someone else's business: a container has its own.
     """
+    if not cluster.settings.executors:
+        return
     every = sorted(_places(cluster.pipeline, parameters), key=lambda place: place.path)
     made = _made_claims(cluster.pipeline, every)
     places = [place for place in every if place.is_certain]

@@ -24,6 +24,9 @@ class Operation(StrEnum):
     DELETE = "argostub/deletepvc"
 
 
+_OPERATIONS: Mapping[str, Operation] = {str(operation): operation for operation in Operation}
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What an operation did."""
@@ -36,10 +39,7 @@ class Outcome:
 
 def operation(container: Container) -> Operation | None:
     """The operation that a container stands for; None for one that is to be run."""
-    try:
-        return Operation(container.image)
-    except ValueError:
-        return None
+    return _OPERATIONS.get(container.image)
 
 
 def carry_out(

@@ -105,6 +105,10 @@ class PlatformSettings:
     kinds: tuple[str, ...] = ()
     """The settings of the pipeline as a whole that are there, as people name them."""
 
+    def asks(self, label: str) -> bool:
+        """Whether the executor with this label asks for anything."""
+        return label in self.executors
+
     def of(self, label: str) -> ExecutorSettings:
         """The settings of the executor with this label."""
         return self.executors.get(label, _NOTHING)

@@ -43,6 +43,8 @@ class Container:
     document: dict[str, Any]
     state: dict[str, Any]
     process: subprocess.Popen[bytes] | None = None
+    changing: threading.Lock = field(default_factory=threading.Lock)
+    """Held by whoever starts or removes it."""
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -171,21 +173,24 @@ class Daemon:
             **image.env,
             **container.document["environment"],
         }
-        try:
-            container.process = subprocess.Popen(
-                words,
-                env=environment,
-                cwd=container.document.get("workdir") or image.workdir or "/",
-                stdin=subprocess.DEVNULL,
-                stdout=descriptors[0],
-                stderr=descriptors[1],
-                start_new_session=True,
-            )
-        except OSError as error:
-            code = 127 if isinstance(error, FileNotFoundError) else 126
-            container.state |= {"ExitCode": code, "Error": f'exec: "{words[0]}": {error.strerror}'}
-            return {"error": container.state["Error"], "code": code}
-        container.state |= {"Status": "running", "Running": True, "StartedAt": "now"}
+        with container.changing:
+            if container.id not in self.containers:
+                return {"error": f"No such container: {container.id}", "code": 125}
+            try:
+                container.process = subprocess.Popen(
+                    words,
+                    env=environment,
+                    cwd=container.document.get("workdir") or image.workdir or "/",
+                    stdin=subprocess.DEVNULL,
+                    stdout=descriptors[0],
+                    stderr=descriptors[1],
+                    start_new_session=True,
+                )
+            except OSError as error:
+                code = 127 if isinstance(error, FileNotFoundError) else 126
+                container.state |= {"ExitCode": code, "Error": f'exec: "{words[0]}": {error.strerror}'}
+                return {"error": container.state["Error"], "code": code}
+            container.state |= {"Status": "running", "Running": True, "StartedAt": "now"}
         return {"code": self._wait(container)}
 
     def _wait(self, container: Container) -> int:
@@ -247,9 +252,10 @@ class Daemon:
                 self.refuses -= 1
                 error = f"Error response from daemon: removal of container {word} is already in progress"
                 continue
-            container.kill()
-            deadline = time.monotonic() + 10
-            while container.state["Status"] == "running" and time.monotonic() < deadline:
-                time.sleep(0.002)
-            self.containers.pop(container.id, None)
+            with container.changing:
+                container.kill()
+                deadline = time.monotonic() + 10
+                while container.state["Status"] == "running" and time.monotonic() < deadline:
+                    time.sleep(0.002)
+                self.containers.pop(container.id, None)
         return {"error": error, "code": 1 if error else 0}
