@@ -25,6 +25,7 @@ bench: .venv/ready
 	.venv/bin/python benchmarks/databases.py
 
 clean:
+	-chmod -R u+w .stepcache 2>/dev/null  # what steps share is read-only
 	rm -rf .venv .tools .stepcache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 .venv/ready: pyproject.toml uv.lock scripts/setup

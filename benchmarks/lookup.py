@@ -24,7 +24,7 @@ from pathlib import Path
 
 from stepcache.stores.opening import open_store
 
-ROUNDS = 9
+ROUNDS = 25
 LOOKUPS_PER_ROUND = 2000
 OUTPUT = json.dumps({"parameters": {"accuracy": 0.97}, "artifacts": {"model": {"digest": "0" * 64, "size": 12345}}})
 BARE = "SELECT ExecutionOutput, MaxCacheStaleness, StartedAtInSec FROM execution_caches WHERE ExecutionCacheKey = ?"
@@ -69,35 +69,61 @@ def fill(file: Path, entries: int) -> None:
         )
 
 
-async def measure(directory: Path, entries: int) -> Measurement:
-    file = directory / f"{entries}.db"
-    store = await open_store(f"sqlite:///{file}")
-    await store.close()
-    fill(file, entries)
-    store = await open_store(f"sqlite:///{file}")
-    lookups, bares = [], []
-    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-        for _ in range(ROUNDS):
-            # Other keys in each round: what is looked up once is seldom looked up again soon.
-            chosen = [key(number) for number in random.choices(range(entries), k=LOOKUPS_PER_ROUND)]
-            started = time.perf_counter()
-            for wanted in chosen:
-                await store.lookup(wanted)
-            lookups.append(time.perf_counter() - started)
-            started = time.perf_counter()
-            for wanted in chosen:
-                connection.execute(BARE, (wanted,)).fetchone()
-            bares.append(time.perf_counter() - started)
-    if await store.lookup(chosen[0]) is None:
-        raise AssertionError("what was measured was not there")
-    await store.close()
-    factor = 1e6 / LOOKUPS_PER_ROUND
-    return Measurement(entries, statistics.median(lookups) * factor, statistics.median(bares) * factor)
+class Subject:
+    """One filled store, and what was measured of it."""
+
+    def __init__(self, file: Path, entries: int) -> None:
+        self._file = file
+        self._entries = entries
+        self._lookups: list[float] = []
+        self._bares: list[float] = []
+
+    async def prepare(self) -> None:
+        """Fill the store, and open it."""
+        store = await open_store(f"sqlite:///{self._file}")
+        await store.close()
+        fill(self._file, self._entries)
+        self._store = await open_store(f"sqlite:///{self._file}")
+        self._connection = sqlite3.connect(self._file, isolation_level=None)
+
+    async def measure(self) -> None:
+        """One round. Other keys in each: what is looked up once is seldom looked up again soon."""
+        chosen = [key(number) for number in random.choices(range(self._entries), k=LOOKUPS_PER_ROUND)]
+        if await self._store.lookup(chosen[0]) is None:
+            raise AssertionError("what is measured is not there")
+        started = time.perf_counter()
+        for wanted in chosen:
+            await self._store.lookup(wanted)
+        self._lookups.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        for wanted in chosen:
+            self._connection.execute(BARE, (wanted,)).fetchone()
+        self._bares.append(time.perf_counter() - started)
+
+    async def close(self) -> None:
+        """Let go of the store."""
+        self._connection.close()
+        await self._store.close()
+
+    def result(self) -> Measurement:
+        """The medians."""
+        factor = 1e6 / LOOKUPS_PER_ROUND
+        return Measurement(
+            self._entries, statistics.median(self._lookups) * factor, statistics.median(self._bares) * factor
+        )
 
 
 async def main(entries: Sequence[int], as_json: bool) -> None:
     with tempfile.TemporaryDirectory() as name:
-        measured = [await measure(Path(name), count) for count in entries]
+        subjects = [Subject(Path(name) / f"{count}.db", count) for count in entries]
+        for subject in subjects:
+            await subject.prepare()
+        for _ in range(ROUNDS):  # in turns, so that what else the machine does meanwhile hits all alike
+            for subject in subjects:
+                await subject.measure()
+        for subject in subjects:
+            await subject.close()
+    measured = [subject.result() for subject in subjects]
     growth = measured[-1].lookup / measured[0].lookup
     if as_json:
         print(json.dumps({"measurements": [asdict(one) for one in measured], "growth": growth}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,8 +17,7 @@ from stepcache.stores.contract import Store
 if TYPE_CHECKING:
     from stepcache.artifacts.local import LocalArtifactStore
 
-_LOCATION = "artifact_location"
-_IDENTITY = "artifact_identity"
+_ARTIFACTS = "artifacts"
 
 
 def open(  # noqa: A001 - read as stepcache.open
@@ -74,22 +74,23 @@ async def opened(settings: Settings) -> AsyncIterator[Cache]:
 async def _artifacts(store: Store, root: Path) -> LocalArtifactStore:
     """The one artifact store that belongs to ``store``: entries of one process must be found by all.
 
-    It is known by its location and, so that no other one is taken for it, by the identity in its marker. The marker
-    is there before the store keeps its identity, so a known one that is not there is not mounted.
+    It is known by its location and, so that no other one is taken for it, by the identity in its marker. Both are
+    kept as one fact, and the marker is there before it: a known one that is not there is not mounted.
+
+    Race: two that open a new store at once. What the first keeps stands, and the other has to agree
+    (``test_many_processes_may_open_a_new_store_at_once``).
     """
     from stepcache.artifacts.local import LocalArtifactStore
 
     location = root.as_uri()
-    _agree(store, await store.settled(_LOCATION) or location, location)
-    artifacts = LocalArtifactStore.open(root, await store.settled(_IDENTITY))
-    _agree(store, await store.settle(_LOCATION, location), location)
-    _agree(store, await store.settle(_IDENTITY, artifacts.identity), artifacts.identity)
-    return artifacts
-
-
-def _agree(store: Store, settled: str, given: str) -> None:
-    if settled != given:
+    known = await store.settled(_ARTIFACTS)
+    if known is None:
+        made = LocalArtifactStore.open(root)
+        known = await store.settle(_ARTIFACTS, json.dumps({"location": location, "id": made.identity}))
+    settled = json.loads(known)
+    if settled["location"] != location:
         raise InputError(
-            f"the store {store.url} keeps its outputs at {settled}, not at {given}",
-            remedy=f"leave --artifacts and STEPCACHE_ARTIFACTS out, or set them to {settled}",
+            f"the store {store.url} keeps its outputs at {settled['location']}, not at {location}",
+            remedy=f"leave --artifacts and STEPCACHE_ARTIFACTS out, or set them to {settled['location']}",
         )
+    return LocalArtifactStore.open(root, settled["id"])

@@ -65,7 +65,7 @@ TABLE = (
         "URL",
         "`sqlite:///` and `stepcache.db` in the home",
         "The database of entries, claims and runs: `sqlite:///FILE`, `postgresql://…`, `mysql://…`, or `memory://`"
-        " for one process and no trace.",
+        " for one process, then gone.",
         str,
     ),
     Setting(

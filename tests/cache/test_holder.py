@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from stepcache import processes
 from stepcache.cache.holder import Holder, StepProcess
+from stepcache.container_engine import Reference
 from stepcache.processes import Host, Process
 
 a_process = st.builds(Process, st.integers(1, 2**22), st.integers(0, 2**40))
@@ -19,6 +20,7 @@ holders = st.builds(
     process=maybe_process,
     supervisor=maybe_process,
     label=st.text(),
+    containers=st.none() | st.builds(Reference, st.text(), st.text()),
 )
 
 

@@ -12,6 +12,7 @@ from stepcache.artifacts.local import LocalArtifactStore
 from stepcache.cache.cache import Cache, Holding, Reused
 from stepcache.cache.holder import Holder, StepProcess
 from stepcache.cache.ticket import Ticket
+from stepcache.container_engine import Reference
 from stepcache.errors import StoreUnavailableError
 from stepcache.stores.claim import Lost, Published
 from stepcache.stores.contract import Store
@@ -99,6 +100,15 @@ async def test_the_supervisor_is_named_from_the_first_moment(cache: Cache, other
     ticket.supervisor = processes.this_process()
     await cache.attempt(ticket)
     assert Holder.parse(busy(await other.attempt(Ticket(KEY))).holder).supervisor == processes.this_process()
+
+
+async def test_the_container_engine_is_named_from_the_first_moment_to_the_last(cache: Cache, other: Cache) -> None:
+    reference = Reference("docker", "docker:abc")
+    held = holding(await cache.attempt(Ticket(KEY, containers=reference)))
+    assert Holder.parse(busy(await other.attempt(Ticket(KEY))).holder).containers == reference
+    me = processes.this_process()
+    await held.annotate(StepProcess(None, me, me.pid))
+    assert Holder.parse(busy(await other.attempt(Ticket(KEY))).holder).containers == reference
 
 
 async def test_annotating_a_lost_claim_says_so(cache: Cache, other: Cache) -> None:

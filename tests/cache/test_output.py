@@ -28,6 +28,8 @@ def test_an_output_is_read_back_as_it_was(output: Output) -> None:
         '{"value": 1, "artifacts": [7]}', '{"value": 1, "artifacts": [["aa", 1]]}',
         '{"value": 1, "artifacts": [["aa", 1, "socket"]]}', '{"value": 1, "artifacts": [["aa", "1", "file"]]}',
         '{"value": 1, "artifacts": [[1, 1, "file"]]}', '{"value": 1',
+        '{"value": 1, "artifacts": [["../../../etc/passwd", 1, "file"]]}',
+        '{"value": 1, "artifacts": [["' + "A" * 64 + '", 1, "file"]]}',
     ],
 )  # fmt: skip
 def test_another_text_is_refused(text: str) -> None:

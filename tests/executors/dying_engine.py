@@ -1,7 +1,8 @@
-"""An engine to be killed: ``python dying_engine.py DIRECTORY [--forks]``, the program of ``test_engine_death``.
+"""An engine to be killed: ``python dying_engine.py DIRECTORY [--forks] [--forked]``, for ``test_engine_death``.
 
 Starts the steps ``DIRECTORY/*.sh``, prints the supervisor's, reapers' and steps' process ids as JSON, and waits;
-then prints how each ended. SIGINT is noted on standard output and changes nothing.
+then prints how each ended. SIGINT is noted on standard output and changes nothing. With ``--forked`` the steps are
+components that run the scripts, forked from a worker.
 """
 
 import asyncio
@@ -9,16 +10,27 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+from stepcache.executors.step import StepCommand
 from stepcache.executors.supervisor import Supervisor
+from tests.executors.components import Component, is_forked
 from tests.executors.observing import shell
 
 
-async def main(directory: Path, scripts: list[str], *, forks: bool) -> None:
+def component(directory: Path, script: str) -> StepCommand:
+    source = f"import subprocess, sys; sys.exit(subprocess.call(['sh', '-c', '. ./{script}']))"
+    command = Component.at(directory.parent / script, source).command(forked=True)
+    return replace(command, directory=directory)
+
+
+async def main(directory: Path, scripts: list[str], *, forks: bool, forked: bool) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: print("interrupted", flush=True))
     supervisor = await Supervisor.start()
-    steps = [await supervisor.run(shell(directory, f". ./{name}")) for name in scripts]
+    commands = [component(directory, name) if forked else shell(directory, f". ./{name}") for name in scripts]
+    steps = [await supervisor.run(command) for command in commands]
+    assert all(map(is_forked, steps)) or not forked
     if forks and os.fork() == 0:
         (directory / "fork").write_text(f"{os.getpid()}\n")
         signal.pause()
@@ -31,4 +43,5 @@ async def main(directory: Path, scripts: list[str], *, forks: bool) -> None:
 
 if __name__ == "__main__":
     place = Path(sys.argv[1])
-    asyncio.run(main(place, sorted(file.name for file in place.glob("*.sh")), forks="--forks" in sys.argv))
+    options = {"forks": "--forks" in sys.argv, "forked": "--forked" in sys.argv}
+    asyncio.run(main(place, sorted(file.name for file in place.glob("*.sh")), **options))

@@ -50,10 +50,11 @@ def _line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def test_nothing_is_left_when_the_engine_is_killed(directory: Path) -> None:
+@pytest.mark.parametrize("options", [(), ("--forked",)])
+def test_nothing_is_left_when_the_engine_is_killed(directory: Path, options: tuple[str, ...]) -> None:
     for name, script in _STEPS.items():
         (directory / name).write_text(script)
-    with engine(directory) as process:
+    with engine(directory, *options) as process:
         known = [processes.find(pid) for pid in json.loads(_line(process))]
         until(written(*(directory / f"ready{number}" for number in range(1, 6))))
         known += [named_in(directory / "ready3"), named_in(directory / "ready5")]
@@ -92,9 +93,10 @@ def test_nothing_is_left_when_a_fork_of_the_engine_survives_it(directory: Path) 
             os.kill(int((directory / "fork").read_text()), signal.SIGKILL)
 
 
-def test_ctrl_c_reaches_the_engine_and_no_step(directory: Path) -> None:
+@pytest.mark.parametrize("options", [(), ("--forked",)])
+def test_ctrl_c_reaches_the_engine_and_no_step(directory: Path, options: tuple[str, ...]) -> None:
     (directory / "1.sh").write_text("echo > ready; while [ ! -e go ]; do sleep 0.01; done; exit 5")
-    with engine(directory) as process:
+    with engine(directory, *options) as process:
         _line(process)
         until(written(directory / "ready"))
         os.killpg(process.pid, signal.SIGINT)  # as the terminal does

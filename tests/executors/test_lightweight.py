@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -74,6 +75,14 @@ def test_recognises_what_the_sdk_writes(recorded: dict[str, object]) -> None:
         assert component.requirements == requirements
         assert component.pip_options == options
         assert component.kfp_requirement == (kfp and kfp.format(sdk=recorded["sdk"]))
+
+
+@pytest.mark.parametrize("recorded", _COMMANDS, ids=lambda one: f"{one['sdk']} {one['case']}")
+def test_knows_when_the_author_asks_for_kfp(recorded: dict[str, Any]) -> None:
+    component = lightweight.parse(recorded["command"], recorded["args"])
+    assert component is not None
+    asked = recorded["case"] == "own kfp" and recorded["sdk"] != "2.0.1"
+    assert component.author_kfp == ("kfp==2.7.0" if asked else None)
 
 
 _WORD = st.text(

@@ -12,6 +12,7 @@ from stepcache.pipelines import arguments
 from stepcache.pipelines.engine import Engine, Options
 from stepcache.pipelines.model import Pipeline
 from stepcache.pipelines.result import RunResult
+from stepcache.pipelines.root_inputs import Given
 from stepcache.settings import Settings
 from stepcache.stores.opening import FullStore
 
@@ -31,8 +32,12 @@ def run(
         settings = Settings.resolve({}, home=home)
         async with api.opened(settings) as cache:
             engine = Engine(cache, cast("FullStore", cache.store), home)
-            values = arguments.resolve(pipeline.root, dict(parameters or {}))
-            return await engine.run(pipeline, values, source="test", options=Options(**options))
+            given = Given(
+                texts=dict(parameters or {}),
+                artifacts={name: (address,) for name, address in (artifacts or {}).items()},
+            )
+            inputs = arguments.resolve(pipeline.root, given)
+            return await engine.run(pipeline, inputs, source="test", options=Options(**options))
 
     return asyncio.run(once())
 

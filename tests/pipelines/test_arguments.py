@@ -1,93 +1,86 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stepcache.errors import InputError
-from stepcache.pipelines.arguments import resolve, split
-from stepcache.pipelines.model import ABSENT, Component, InputParameter, JsonValue, ParameterType
+from stepcache.pipelines.arguments import grouped, resolve, split
+from stepcache.pipelines.model import ArtifactSpec, Component, InputParameter, ParameterType
+from stepcache.pipelines.root_inputs import Given, RootInputs
 
-TYPES = {
-    "text": ParameterType.STRING,
-    "count": ParameterType.NUMBER_INTEGER,
-    "rate": ParameterType.NUMBER_DOUBLE,
-    "flag": ParameterType.BOOLEAN,
-    "items": ParameterType.LIST,
-    "options": ParameterType.STRUCT,
-}
-
-
-def _root(**inputs: InputParameter) -> Component:
-    return Component("root", inputs, {}, {}, {}, "")
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "value"),
-    [
-        ("text", "5", "5"),
-        ("text", "", ""),
-        ("text", "a=b c", "a=b c"),
-        ("count", "5", 5),
-        ("count", " -7 ", -7),
-        ("count", "1e3", 1000),
-        ("rate", "5", 5.0),
-        ("rate", "1e-3", 0.001),
-        ("flag", "true", True),
-        ("flag", "False", False),
-        ("items", "[1, 2.5]", [1, 2.5]),
-        ("options", '{"a": null}', {"a": None}),
-    ],
+STRING, INTEGER = ParameterType.STRING, ParameterType.NUMBER_INTEGER
+ROOT = Component(
+    "root",
+    {"name": InputParameter(STRING), "epochs": InputParameter(INTEGER, default=1)},
+    {"data": ArtifactSpec({}), "extra": ArtifactSpec({}, optional=True)},
+    {},
+    {},
+    "",
 )
-def test_text_is_typed_by_the_pipeline(name: str, text: str, value: JsonValue) -> None:
-    resolved = resolve(_root(**{name: InputParameter(TYPES[name])}), split([f"{name}={text}"]))
-    assert resolved == {name: value}
-    assert type(resolved[name]) is type(value)
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("count", "5.5"),
-        ("count", "five"),
-        ("count", "true"),
-        ("rate", "NaN"),
-        ("rate", ""),
-        ("flag", "yes"),
-        ("items", '{"a": 1}'),
-        ("items", "[1"),
-        ("options", "[]"),
-        ("options", "null"),
-    ],
-)
-def test_text_of_the_wrong_type_is_refused(name: str, text: str) -> None:
-    with pytest.raises(InputError, match=f"parameter '{name}': expected"):
-        resolve(_root(**{name: InputParameter(TYPES[name])}), {name: text})
+def test_parameters_and_artifacts_together() -> None:
+    assert resolve(ROOT, Given(texts={"name": "a"}, artifacts={"data": ("s3://b/k",)})) == RootInputs(
+        {"name": "a", "epochs": 1}, {"data": ("s3://b/k",)}
+    )
 
 
 def test_every_problem_is_named_at_once() -> None:
-    root = _root(epochs=InputParameter(TYPES["count"]), name=InputParameter(TYPES["text"]))
-    with pytest.raises(InputError) as caught:
-        resolve(root, {"epocs": "3", "epochs": "three"})
-    message = str(caught.value)
-    assert "unknown parameter 'epocs' (did you mean 'epochs'?)" in message
-    assert "parameter 'epochs': expected a whole number, got 'three'" in message
-    assert "parameter 'name' is missing (a text)" in message
-
-
-def test_defaults_and_optional_parameters() -> None:
-    root = _root(
-        given=InputParameter(TYPES["count"], default=1),
-        default=InputParameter(TYPES["rate"], default=2),
-        absent=InputParameter(TYPES["text"], default=ABSENT, optional=True),
+    wrong = Given(
+        texts={"epochs": "three", "epocs": "3", "data": "d.csv"},
+        values={"sundry": 1},
+        artifacts={"dta": ("s3://b/k",), "name": ("s3://b/k",), "extra": ("/absent",)},
     )
-    assert resolve(root, {"given": "5"}) == {"given": 5, "default": 2.0}
+    with pytest.raises(InputError) as caught:
+        resolve(ROOT, wrong)
+    assert str(caught.value).split("; ") == [
+        "unknown parameter 'sundry' (the pipeline has: name, epochs)",
+        "unknown parameter 'epocs' (did you mean 'epochs'?)",
+        "'data' is no parameter but one of the pipeline's artifacts",
+        "unknown artifact 'dta' (did you mean 'data'?)",
+        "'name' is no artifact but one of the pipeline's parameters",
+        "parameter 'name' is missing (a text)",
+        "parameter 'epochs': expected a whole number, got 'three'",
+        "artifact 'data' is missing (system.Artifact)",
+        "artifact 'extra': /absent is not there",
+    ]
+    assert "-p name=value" in caught.value.remedy
 
 
-def test_literals() -> None:
-    root = _root(mode=InputParameter(TYPES["text"], literals=("fast", "slow")))
-    assert resolve(root, {"mode": "slow"}) == {"mode": "slow"}
-    with pytest.raises(InputError, match="expected one of fast, slow, got medium"):
-        resolve(root, {"mode": "medium"})
+@given(
+    st.dictionaries(st.text(min_size=1), st.text()),
+    st.dictionaries(st.text(min_size=1), st.none() | st.integers() | st.text()),
+    st.dictionaries(st.text(min_size=1), st.tuples(st.text())),
+)
+def test_every_wrong_name_is_in_the_error(
+    texts: dict[str, str], values: dict[str, object], artifacts: dict[str, tuple[str]]
+) -> None:
+    names = {name for name in {**texts, **values} if name not in ROOT.inputs}
+    names |= {name for name in artifacts if name not in ROOT.input_artifacts}
+    with pytest.raises(InputError) as caught:
+        resolve(ROOT, Given(texts=texts, values=values, artifacts=artifacts))
+    assert [name for name in names if f"'{name}'" not in str(caught.value)] == []
 
 
-@pytest.mark.parametrize("text", ["name", "=value", ""])
-def test_an_assignment_needs_a_name_and_a_value(text: str) -> None:
-    with pytest.raises(InputError, match="not of the form name=value"):
-        split([text])
+def test_a_pipeline_without_inputs_says_so() -> None:
+    with pytest.raises(InputError, match=r"unknown parameter 'x' \(the pipeline has: none\)"):
+        resolve(Component("root", {}, {}, {}, {}, ""), Given(texts={"x": "1"}))
+
+
+def test_assignments() -> None:
+    assert split(["a=1", "b=x=y", "a=", "c= d "]) == [("a", "1"), ("b", "x=y"), ("a", ""), ("c", " d ")]
+    assert grouped([("a", "1"), ("b", "2"), ("a", "3")]) == {"a": ("1", "3"), "b": ("2",)}
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["name"], "'name' is not of the form"),
+        (["=value"], "'=value' is not"),
+        ([""], "'' is not"),
+        (["a", "b=1", "=c"], "'a', '=c' are not of the form name=value"),
+    ],
+)
+def test_an_assignment_needs_a_name_and_a_value(texts: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        split(texts, "-a")
+    assert caught.value.remedy == "write -a name=value"

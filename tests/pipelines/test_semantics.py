@@ -43,6 +43,10 @@ class Case:
         texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in parameters.items()}
         return run(self._pipeline, self._home, {**traced, **texts}, host_commands=True, max_parallel=4)
 
+    def with_artifacts(self, **artifacts: str) -> RunResult:
+        """Run it with these artifacts."""
+        return run(self._pipeline, self._home, artifacts=artifacts)
+
     def traces(self) -> list[str]:
         """What was executed since the last call, sorted."""
         lines = self._trace.read_text().splitlines()
@@ -238,6 +242,14 @@ def test_imported_anew(case: Case, tmp_path: Path) -> None:
     case(uri=str(source))
     again = case(uri=str(source))
     assert [(str(task.result), task.reason) for task in again.tasks] == [("miss", "refreshed"), ("hit", "")]
+
+
+def test_artifact_of_the_root(case: Case, tmp_path: Path) -> None:
+    source = tmp_path / "data.txt"
+    source.write_text("given")
+    assert output(case.with_artifacts(given=str(source))) == "given"
+    assert source.read_text() == "given"
+    assert set(results(case.with_artifacts(given=source.as_uri())).values()) == {"hit"}
 
 
 def test_names(case: Case) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stepcache.artifacts.artifact import Artifact, Kind
+from stepcache.artifacts.links import leads_inside
 from stepcache.errors import InputError
 
 _HEADER = b"stepcache directory 1\0"
@@ -22,20 +23,31 @@ def describe(path: Path) -> Artifact:
     relative path, fields that end with NUL: ``d`` and path; ``l``, path and target; ``f``, path, ``x`` or ``-``,
     size and SHA-256. No field can hold NUL, so different trees have different manifests.
 
-    Raises InputError for anything that is neither a regular file nor a directory, for a link that leads out of the
-    directory or nowhere, and for such things below it; OSError for what cannot be read.
+    Raises InputError as ``check`` does, and OSError for what cannot be read.
     """
-    status = path.lstat()
-    if stat.S_ISREG(status.st_mode):
-        digest, size = _hash(path)
-        return Artifact(digest, size)
-    if stat.S_ISDIR(status.st_mode):
+    if _is_directory(path):
         return _directory(path)
-    raise InputError(f"{path} is {_kind(status.st_mode)} and cannot be stored", remedy=_REMEDY)
+    digest, size = _hash(path)
+    return Artifact(digest, size)
+
+
+def check(path: Path) -> None:
+    """Raise InputError for anything that is neither a regular file nor a directory, for a link that leads out of
+    the directory or nowhere, for a file that this user may not read, and for such things below it; OSError for what
+    cannot be looked at.
+    """
+    if not _is_directory(path):
+        _check_readable(path)
+        return
+    for name, status in _checked(path):
+        if stat.S_ISREG(status.st_mode):
+            _check_readable(path / os.fsdecode(name))
 
 
 def below(root: Path) -> Iterator[tuple[bytes, os.stat_result]]:
-    """The relative path and status of every entry below a directory, sorted by path. Links are not followed."""
+    """The relative path and status of every entry below a directory, sorted by path, so that a directory comes
+    before what is in it. Links are not followed.
+    """
     top = os.fsencode(root) + b"/"
     found: list[tuple[bytes, os.stat_result]] = []
     pending = [b""]
@@ -51,10 +63,38 @@ def below(root: Path) -> Iterator[tuple[bytes, os.stat_result]]:
     yield from found
 
 
+def _is_directory(path: Path) -> bool:
+    mode = path.lstat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise _refused(path, mode)
+    return stat.S_ISDIR(mode)
+
+
+def _checked(root: Path) -> Iterator[tuple[bytes, os.stat_result]]:
+    top = os.fsencode(root)
+    for name, status in below(root):
+        mode = status.st_mode
+        if stat.S_ISLNK(mode):
+            if not leads_inside(top, name):
+                link = root / os.fsdecode(name)
+                raise InputError(
+                    f"{link} is a link to {link.readlink()}, which is not inside {root} by a relative path",
+                    remedy=_REMEDY,
+                )
+        elif not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise _refused(root / os.fsdecode(name), mode)
+        yield name, status
+
+
+def _check_readable(file: Path) -> None:
+    if not os.access(file, os.R_OK, effective_ids=True):
+        raise InputError(f"{file} may not be read by this user", remedy=_REMEDY)
+
+
 def _directory(root: Path) -> Artifact:
     manifest = hashlib.sha256(_HEADER)
     total = 0
-    for name, status in below(root):
+    for name, status in _checked(root):
         path = root / os.fsdecode(name)
         if stat.S_ISREG(status.st_mode):
             digest, size = _hash(path)
@@ -63,27 +103,20 @@ def _directory(root: Path) -> Artifact:
             fields = [b"f", name, executable, b"%d" % size, digest.encode()]
         elif stat.S_ISDIR(status.st_mode):
             fields = [b"d", name]
-        elif stat.S_ISLNK(status.st_mode):
-            fields = [b"l", name, _target(path, root)]
         else:
-            raise InputError(f"{path} is {_kind(status.st_mode)} and cannot be stored", remedy=_REMEDY)
+            fields = [b"l", name, os.fsencode(os.readlink(path))]  # noqa: PTH115 - Path.readlink drops "./"
         manifest.update(b"".join(field + b"\0" for field in fields))
     return Artifact(manifest.hexdigest(), total, Kind.DIRECTORY)
-
-
-def _target(link: Path, root: Path) -> bytes:
-    target, leads_to = link.readlink(), link.resolve()
-    if target.is_absolute() or not leads_to.exists() or not leads_to.is_relative_to(root.resolve()):
-        raise InputError(
-            f"{link} is a link to {target}, which is not inside {root} by a relative path", remedy=_REMEDY
-        )
-    return os.fsencode(target)
 
 
 def _hash(path: Path) -> tuple[str, int]:
     with path.open("rb", buffering=0) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return digest, file.tell()
+
+
+def _refused(path: Path, mode: int) -> InputError:
+    return InputError(f"{path} is {_kind(mode)} and cannot be stored", remedy=_REMEDY)
 
 
 def _kind(mode: int) -> str:

@@ -28,9 +28,14 @@ class ArtifactStore(Protocol):
     def ingest(self, path: Path) -> Artifact:
         """Move the file or directory at ``path`` into the store and make it read-only.
 
-        By rename where possible, else by copy and removal. On return the bytes are durable against the death of
-        any process, under their digest. Raises ``InputError`` for what cannot be stored: a path that does not
-        exist, a socket or device, a symbolic link that leads out of the directory or nowhere.
+        By rename where possible; what is on another file system, has a second hard link or is named by a symbolic
+        link is copied and removed; what is in the store already is copied and stays. On return the bytes are
+        durable against the death of any process, under their digest; before, nobody sees any of them there. A
+        file's executable bit is kept in a directory only.
+
+        Raises ``InputError`` for what cannot be stored or taken from its place: a path that does not exist or may
+        not be read, a socket or device, a symbolic link that leads out of the directory or nowhere. When it raises
+        anything, ``path`` is still there.
         """
 
     def ingest_bytes(self, data: bytes) -> Artifact:

@@ -1,31 +1,32 @@
 """The artifact store on a local disk, or on any file system that is mounted here.
 
-Below its root: ``objects/ab/abcd…``, each file or directory under its digest; ``proofs``, what verifications saw;
-``scratch``, outputs in the making; and the marker ``stepcache-artifacts.json``. A root without its marker is a
-share that is not mounted, or the wrong place: "unavailable", never "missing" (protocol.md, Operations).
+Below its root: ``objects/ab/abcd…``, each file under its digest, and ``objects/ab/abcd….dir`` likewise each
+directory; ``proofs``, what verifications saw; ``scratch``, outputs in the making; and the marker
+``stepcache-artifacts.json``. A root without its marker is a share that is not mounted, or the wrong place:
+"unavailable", never "missing" (protocol.md, Operations).
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import secrets
-import shutil
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from stepcache.artifacts import content
+from stepcache.artifacts import content, marker
 from stepcache.artifacts.artifact import Artifact, Kind, Verdict
+from stepcache.artifacts.intake import rename, taken
+from stepcache.artifacts.marker import MARKER
 from stepcache.artifacts.proofs import Proofs, look_at
 from stepcache.artifacts.scratch import Scratch, remove
 from stepcache.errors import ArtifactStoreUnavailableError, InputError
 
-MARKER = "stepcache-artifacts.json"
-_ABSENT = (errno.ENOENT, errno.ENOTDIR)
+_IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
 
 class LocalArtifactStore:
@@ -51,17 +52,13 @@ class LocalArtifactStore:
         place, and when none can be made; InputError for a directory that holds something else.
         """
         with _explained(root):
-            found = _read_marker(root)
-            if found is None and identity is None:
-                found = _make(root)
+            found = marker.make(root) if identity is None else identity
         if found is None:
             raise _unmounted(root)
-        if identity is not None and found != identity:
-            raise ArtifactStoreUnavailableError(
-                f"{root} is another artifact store than the one that this cache's outputs are in",
-                remedy="mount the right one there, or give the store that belongs to this one by --store",
-            )
-        return cls(root, found)
+        store = cls(root, found)
+        with _explained(root):
+            store._check()
+        return store
 
     @property
     def location(self) -> str:
@@ -81,31 +78,21 @@ class LocalArtifactStore:
 
     def ingest(self, path: Path) -> Artifact:
         """See the contract."""
-        if not path.exists():
-            raise InputError(f"{path} does not exist", remedy="give the path of a file or directory")
-        with _explained(self._root):
-            self._check()
-            scratch = self._scratch.new()
-            try:
-                return self._take(_own(path, scratch))
-            finally:
-                remove(scratch)
+        with self._working() as scratch, taken(path, scratch, self._root) as inside:
+            return self._take(inside)
 
     def ingest_bytes(self, data: bytes) -> Artifact:
         """See the contract."""
-        with _explained(self._root):
-            self._check()
-            scratch = self._scratch.new()
-            try:
-                path = scratch / "content"
-                path.write_bytes(data)
-                return self._take(path)
-            finally:
-                remove(scratch)
+        with self._working() as scratch:
+            path = scratch / "content"
+            path.write_bytes(data)
+            return self._take(path)
 
     def path(self, artifact: Artifact) -> Path:
         """See the contract."""
-        return self._objects / artifact.digest[:2] / artifact.digest
+        # A file can hold the very bytes of a directory's manifest, so the kind is part of the name.
+        suffix = ".dir" if artifact.kind is Kind.DIRECTORY else ""
+        return self._objects / artifact.digest[:2] / f"{artifact.digest}{suffix}"
 
     def exists(self, artifact: Artifact) -> bool:
         """See the contract."""
@@ -135,6 +122,7 @@ class LocalArtifactStore:
                 look, changed, size = look_at(path, artifact.kind)
                 if size == artifact.size and self._proofs.holds(artifact, look):
                     return Verdict.INTACT
+                moment = self._proofs.moment()
                 intact = size == artifact.size and content.describe(path) == artifact
             except (IsADirectoryError, NotADirectoryError, InputError):
                 self._check()
@@ -145,122 +133,67 @@ class LocalArtifactStore:
         if not intact:
             self._proofs.forget(artifact.digest)
             return Verdict.ALTERED
-        self._proofs.keep(artifact, look, changed)
+        self._proofs.keep(artifact, look, changed, moment)
         return Verdict.INTACT
 
     def remove(self, artifact: Artifact) -> bool:
         """See the contract."""
-        path = self.path(artifact)
+        with self._working() as scratch:
+            try:
+                rename(self.path(artifact), scratch / "removed")
+            except FileNotFoundError:
+                return False
+            self._proofs.forget(artifact.digest)
+            return True
+
+    @contextmanager
+    def _working(self) -> Iterator[Path]:
+        """A scratch directory for the block."""
         with _explained(self._root):
             self._check()
             scratch = self._scratch.new()
             try:
-                _rename(path, scratch / "removed")
-            except FileNotFoundError:
-                return False
+                yield scratch
             finally:
                 remove(scratch)
-            self._proofs.forget(artifact.digest)
-            return True
 
     def _take(self, path: Path) -> Artifact:
-        """Move ``path``, which is ours alone, to its place among the objects."""
-        _protect(path)
+        """Move ``path``, which is ours alone, to its place among the objects.
+
+        Race: two processes that store the same content. One rename puts it there whole; the second finds it, or
+        replaces the file by the same bytes. A directory that is not empty cannot be replaced: then the first's
+        stays, unless it is damaged (``test_many_processes_may_store_the_same_directory``).
+        """
         artifact = content.describe(path)
+        if self.verify(artifact) is Verdict.INTACT:
+            return artifact
         target = self.path(artifact)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if artifact.kind is Kind.DIRECTORY:
-            self._take_directory(path, artifact, target)
-        elif self.verify(artifact) is not Verdict.INTACT:
-            path.replace(target)  # over a damaged one, too
-        return artifact
-
-    def _take_directory(self, path: Path, artifact: Artifact, target: Path) -> None:
-        """Race: two processes that store the same directory. A rename onto a directory that is not empty fails, so
-        the second finds the first's and keeps that, unless it is damaged
-        (``test_many_processes_may_store_the_same_directory``).
-        """
+        _protect(path)
         while True:
             try:
-                _rename(path, target)
+                rename(path, target)
             except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                if error.errno not in _IN_THE_WAY:
                     raise
             else:
-                return
+                if artifact.kind is Kind.DIRECTORY:
+                    target.chmod(0o555)
+                return artifact
             if self.verify(artifact) is Verdict.INTACT:
-                return
+                return artifact
             with contextlib.suppress(FileNotFoundError):
-                _rename(target, path.parent / f"damaged-{secrets.token_hex(4)}")
+                rename(target, path.parent / f"damaged-{secrets.token_hex(4)}")
 
     def _check(self) -> None:
-        if _read_marker(self._root) is None:
+        found = marker.read(self._root)
+        if found is None:
             raise _unmounted(self._root)
-
-
-def _read_marker(root: Path) -> str | None:
-    try:
-        document = json.loads((root / MARKER).read_bytes())
-        return str(document["id"])
-    except OSError as error:
-        if error.errno in _ABSENT:
-            return None
-        raise
-    except (ValueError, KeyError, TypeError) as error:
-        raise ArtifactStoreUnavailableError(f"{root / MARKER} is damaged: {error}") from error
-
-
-def _make(root: Path) -> str:
-    """Race: two processes that make one root. The marker is linked into place, which only one of them can do, and
-    the other reads that (``test_many_processes_may_create_a_root_at_once``).
-    """
-    root.mkdir(parents=True, exist_ok=True)
-    strangers = [path.name for path in root.iterdir() if not path.name.startswith(f"{MARKER}.")]
-    found = _read_marker(root)
-    if found is None and strangers:
-        raise InputError(
-            f"{root} is no artifact store and is not empty (it holds {min(strangers)})",
-            remedy="give an empty or new directory by --artifacts",
-        )
-    new = root / f"{MARKER}.{secrets.token_hex(8)}"
-    new.write_text(json.dumps({"version": 1, "id": secrets.token_hex(16)}) + "\n", encoding="ascii")
-    with contextlib.suppress(FileExistsError):
-        (root / MARKER).hardlink_to(new)
-    new.unlink()
-    return _read_marker(root) or ""
-
-
-def _own(path: Path, scratch: Path) -> Path:
-    """``path`` moved into ``scratch``, so that nobody has it any more; what has other names too is copied."""
-    inside = scratch / "content"
-    linked = path.is_symlink() or (path.is_file() and path.stat().st_nlink > 1)
-    if not linked:
-        try:
-            _rename(path, inside)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-        else:
-            _unlink_names(inside)
-            return inside
-    if path.is_dir():
-        shutil.copytree(path, inside, symlinks=True)
-    else:
-        shutil.copyfile(path, inside)
-    remove(path)
-    return inside
-
-
-def _unlink_names(path: Path) -> None:
-    """Replace every file below ``path`` that has another name by a copy: a write to that name would change it."""
-    if not path.is_dir():
-        return
-    for name, status in content.below(path):
-        if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
-            file = path / os.fsdecode(name)
-            copy = path.parent / "copy"
-            shutil.copy2(file, copy)
-            copy.replace(file)
+        if found != self.identity:
+            raise ArtifactStoreUnavailableError(
+                f"{self._root} is another artifact store than the one that this cache's outputs are in",
+                remedy="mount the right one there, or give the store that belongs to this one by --store",
+            )
 
 
 def _protect(path: Path) -> None:
@@ -274,16 +207,6 @@ def _protect(path: Path) -> None:
             (path / os.fsdecode(name)).chmod(0o555 if executable else 0o444)
 
 
-def _rename(source: Path, target: Path) -> None:
-    """Rename; a directory is made writable for it, as its ``..`` changes, and read-only among the objects."""
-    is_directory = stat.S_ISDIR(source.lstat().st_mode)
-    if is_directory:
-        source.chmod(0o755)
-    source.rename(target)
-    if is_directory:
-        target.chmod(0o555)
-
-
 def _unmounted(root: Path) -> ArtifactStoreUnavailableError:
     return ArtifactStoreUnavailableError(
         f"the artifact store {root} is not there (it has no {MARKER})",
@@ -291,7 +214,7 @@ def _unmounted(root: Path) -> ArtifactStoreUnavailableError:
     )
 
 
-@contextlib.contextmanager
+@contextmanager
 def _explained(root: Path) -> Iterator[None]:
     try:
         yield

@@ -4,8 +4,9 @@ A proof is the inode, size, mtime and ctime that a file had when its bytes were 
 directory, a hash over those of everything in it. The kernel sets ctime at every change of content, mode or name,
 and no program can set it back, so an unchanged proof means unchanged bytes, bit rot of the disk aside.
 
-The kernel's clock for ctime moves in ticks of up to ten milliseconds: a change within the tick of the reading would
-not show. A file whose ctime is that young is not proven by it.
+A clock moves in ticks, and a change within the tick of the last one would not show. So a proof is kept only when
+the file system's own clock had moved on between the last change and the reading. It is that clock that counts,
+whatever its ticks, and not this machine's: on a share, it is another machine's.
 """
 
 from __future__ import annotations
@@ -15,13 +16,10 @@ import hashlib
 import os
 import secrets
 import stat
-import time
 from pathlib import Path
 
 from stepcache.artifacts.artifact import Artifact, Kind
 from stepcache.artifacts.content import below
-
-_TICK = 50_000_000  # nanoseconds, generously
 
 
 class Proofs:
@@ -42,17 +40,34 @@ class Proofs:
             self._known[artifact.digest] = known
         return known == look
 
-    def keep(self, artifact: Artifact, look: str, changed: int) -> None:
-        """Note that the bytes were right; ``changed`` is the newest ctime, in nanoseconds, and they were read after
-        ``look`` was taken. A proof that cannot be written costs another reading, nothing else.
+    def moment(self) -> int:
+        """The present by the file system's clock, in nanoseconds: the ctime of a new file. 0 where none can be
+        made; then nothing can be proven.
         """
-        if time.time_ns() - changed < _TICK:
+        probe = self._directory / f"moment.{secrets.token_hex(8)}"
+        try:
+            self._directory.mkdir(exist_ok=True)
+            probe.touch(exist_ok=False)
+            try:
+                return probe.stat().st_ctime_ns
+            finally:
+                probe.unlink()
+        except OSError:
+            return 0
+
+    def keep(self, artifact: Artifact, look: str, changed: int, moment: int) -> None:
+        """Note that the bytes were right. ``look`` and ``changed``, the newest ctime, are from ``look_at``, and
+        ``moment`` was taken before the bytes were read: what changes them later has a ctime that is not older.
+
+        A proof that cannot be written costs another reading, nothing else.
+        """
+        if changed >= moment:
             return
         self._known[artifact.digest] = look
         path = self._path(artifact.digest)
         new = path.with_name(f"{artifact.digest}.{secrets.token_hex(4)}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(exist_ok=True)
             new.write_text(look, encoding="ascii")
             new.replace(path)
         except OSError:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import secrets
 import shutil
 from pathlib import Path
@@ -30,6 +32,9 @@ class Scratch:
     def sweep(self) -> int:
         """Remove what processes of this host left that are gone; how many directories that were.
 
+        What another machine left, or this one before it was restarted, cannot be told from what is in use, and
+        stays. Any number of processes may sweep at once.
+
         Race: a directory of a process that is alive. Its name holds the process's start time, so it is never taken
         for that of a dead one, whoever has the process id now (``test_only_the_scratch_of_the_dead_is_swept``).
         """
@@ -40,17 +45,32 @@ class Scratch:
         dead = [path for path in found if _is_dead(path.name)]
         for path in dead:
             remove(path)
-        return len(dead)
+        return sum(not path.exists() for path in dead)
 
 
 def remove(path: Path) -> None:
-    """Delete the file or directory at ``path``, read-only ones included; what is in the way stays."""
-    if path.is_symlink() or not path.is_dir():
-        path.unlink(missing_ok=True)
+    """Delete the file or directory at ``path``, read-only ones included.
+
+    Never raises: what is in the way stays, and what somebody else removes meanwhile is gone.
+    """
+    with contextlib.suppress(OSError):
+        if path.is_symlink() or not path.is_dir():
+            path.unlink()
+            return
+    with contextlib.suppress(OSError):  # nearly always enough, at half the system calls
+        shutil.rmtree(path)
         return
-    for directory in (path, *(item for item in path.rglob("*") if item.is_dir() and not item.is_symlink())):
-        directory.chmod(0o700)
+    _make_writable(path)
+    for parent, names, _ in os.walk(path):
+        for name in names:
+            _make_writable(Path(parent, name))
     shutil.rmtree(path, ignore_errors=True)
+
+
+def _make_writable(directory: Path) -> None:
+    with contextlib.suppress(OSError):
+        if not directory.is_symlink():
+            directory.chmod(0o700)
 
 
 def _host() -> str:

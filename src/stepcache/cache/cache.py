@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from stepcache.artifacts.artifact import Artifact, Verdict
 from stepcache.artifacts.contract import ArtifactStore
@@ -108,7 +108,9 @@ class Cache:
         # Waiters of one key wake together; one read serves them all.
         entry = await (self._lookup(ticket.key) if ticket.waited else self._store.lookup(ticket.key))
         if entry is None:
+            ticket.seen = ""
             return None
+        ticket.seen = entry.published_by
         if not is_fresh(entry, max_staleness=ticket.max_staleness, asked=ticket.asked()):
             ticket.refused = _outdated(ticket)
             return None
@@ -125,7 +127,7 @@ class Cache:
             reused = await self.reuse(ticket)
             if reused is not None:
                 return reused
-        holder = self._holder.for_caller(ticket.label, ticket.supervisor)
+        holder = self._holder.for_caller(ticket.label, ticket.supervisor, ticket.containers)
         limit = ticket.max_staleness
         refused = None
         while True:
@@ -152,16 +154,40 @@ class Cache:
         """
         await self._waiting.wait(ticket, busy)
 
-    async def once(  # noqa: PLR0913 - each is a word of the protocol
+    @overload
+    async def once(
         self,
         key: str,
-        produce: Callable[[], T | Awaitable[T]],
+        produce: Callable[[], Awaitable[T]],
         *,
         max_staleness: Duration | None = None,
         entry_max_staleness: Duration | None = None,
         attempts: int = 1,
         label: str = "",
-    ) -> Result[T]:
+    ) -> Result[T]: ...
+
+    @overload
+    async def once(
+        self,
+        key: str,
+        produce: Callable[[], T],
+        *,
+        max_staleness: Duration | None = None,
+        entry_max_staleness: Duration | None = None,
+        attempts: int = 1,
+        label: str = "",
+    ) -> Result[T]: ...
+
+    async def once(  # noqa: PLR0913 - each is a word of the protocol
+        self,
+        key: str,
+        produce: Callable[[], Any],
+        *,
+        max_staleness: Duration | None = None,
+        entry_max_staleness: Duration | None = None,
+        attempts: int = 1,
+        label: str = "",
+    ) -> Result[Any]:
         """The result of ``key``: reused, or made by ``produce``, which runs at most once at a time, anywhere.
 
         Args:

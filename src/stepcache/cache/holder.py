@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, Self
 
 from stepcache import processes
+from stepcache.container_engine import Reference
 from stepcache.processes import Host, Process
 
 VERSION = 1
@@ -43,6 +44,8 @@ class Holder:
     group: int | None = None
     reaper: Process | None = None
     label: str = ""
+    containers: Reference | None = None
+    """The container engine that may run containers of the process. They are found there by the process's label."""
 
     @classmethod
     def this_process(cls, label: str = "") -> Holder:
@@ -67,6 +70,7 @@ class Holder:
                 group=None if step is None else int(document["group"]),
                 reaper=_process(document.get("reaper")),
                 label=str(document.get("label", "")),
+                containers=_reference(document.get("containers")),
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             return cls()
@@ -85,11 +89,18 @@ class Holder:
             document["reaper"] = _pair(self.reaper)
         if self.label:
             document["label"] = self.label
+        if self.containers is not None:
+            document["containers"] = [self.containers.program, self.containers.identity]
         return json.dumps(document, separators=(",", ":"))
 
-    def for_caller(self, label: str, supervisor: Process | None) -> Holder:
+    def for_caller(self, label: str, supervisor: Process | None, containers: Reference | None = None) -> Holder:
         """This holder on behalf of one caller."""
-        return replace(self, label=label or self.label, supervisor=supervisor or self.supervisor)
+        return replace(
+            self,
+            label=label or self.label,
+            supervisor=supervisor or self.supervisor,
+            containers=containers or self.containers,
+        )
 
     def with_step(self, step: StepProcess) -> Self:
         """This holder with the step that it executes."""
@@ -119,6 +130,13 @@ def _host_name() -> str:
 
 def _pair(process: Process | None) -> list[int] | None:
     return None if process is None else [process.pid, process.started]
+
+
+def _reference(pair: list[str] | None) -> Reference | None:
+    if pair is None:
+        return None
+    program, identity = pair
+    return Reference(str(program), str(identity))
 
 
 def _process(pair: list[int] | None) -> Process | None:

@@ -100,6 +100,10 @@ class Holding:
         finally:
             self._finish()
 
+    def abandon(self) -> None:
+        """Let the claim run out: what executes under it could not be ended, and nobody may take over before."""
+        self._finish()
+
     def _finish(self, failure: str | None = None, *, published: bool = False) -> None:
         self._heartbeat.cancel()
         self._deadline.cancel()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from stepcache.artifacts.artifact import Artifact, Kind
+
+_is_digest = re.compile(r"[0-9a-f]{64}").fullmatch
 
 JsonValue = Any
 """What ``json.loads`` returns."""
@@ -42,6 +45,7 @@ class Output:
 
 
 def _artifact(digest: str, size: int, kind: str) -> Artifact:
-    if type(digest) is not str or type(size) is not int:
+    # The digest becomes a path: a text of another program must not lead out of the artifact store.
+    if type(digest) is not str or type(size) is not int or _is_digest(digest) is None:
         raise ValueError("not an artifact")
     return Artifact(digest, size, Kind(kind))

@@ -7,7 +7,7 @@ import asyncio
 from stepcache.cache.holder import Holder
 from stepcache.cache.ticket import Ticket
 from stepcache.errors import ExecutionFailedError
-from stepcache.stores.claim import Busy, KeyState
+from stepcache.stores.claim import Busy
 
 
 class Queue:
@@ -16,7 +16,6 @@ class Queue:
     def __init__(self) -> None:
         self._waiters: dict[asyncio.Future[None], Ticket] = {}
         self._claims: set[str] = set()
-        self._published_by: str | None = None
         self._holder_text = ""
         self.holder = Holder()
         """Who executes, by the last look."""
@@ -46,15 +45,17 @@ class Queue:
         self._claims.add(busy.claim_id)
         return news
 
-    def has_result(self, state: KeyState) -> bool:
-        """Whether ``state`` shows a result that was not there when the waiting began."""
-        if not state.published_by:
-            return False
-        if state.published_by in self._claims:
-            return True
-        if state.busy is not None and self._published_by is None:
-            self._published_by = state.published_by
-        return self._published_by is not None and state.published_by != self._published_by
+    def wake_for(self, published_by: str) -> bool:
+        """Let those ask again who have not looked at the entry that ``published_by`` stored. True if there are any.
+
+        Who found it stale has no use for it, and goes on waiting for the next one.
+        """
+        woken = [
+            waiter for waiter, ticket in self._waiters.items() if not waiter.done() and ticket.seen != published_by
+        ]
+        for waiter in woken:
+            waiter.set_result(None)
+        return bool(woken)
 
     def wake_all(self) -> None:
         """Let everyone ask again: there is a result."""

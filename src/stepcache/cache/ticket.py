@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from stepcache.cache.reason import Reason
+from stepcache.container_engine import Reference
 from stepcache.processes import Process
 from stepcache.stores.claim import Busy
 from stepcache.stores.entry import UNLIMITED
@@ -35,9 +36,13 @@ class Ticket:
     supervisor: Process | None = None
     """The process that will run the step, so that recovery knows it before ``Holding.annotate``."""
     verify: Verify = Verify.DIGEST
+    containers: Reference | None = None
+    """The container engine that will run the step, if one will: recovery then ends what runs there too."""
 
     refused: Reason | None = field(default=None, init=False)
     """Why the last entry that was looked at could not be reused."""
+    seen: str = field(default="", init=False)
+    """Who published the entry that was looked at last, reusable or not; empty when there was none."""
     waited: bool = field(default=False, init=False)
     dead_holder: str | None = field(default=None, init=False)
     """The text of a holder that is known to be gone, its step included; used for one attempt."""

@@ -130,8 +130,7 @@ class Waiting:
             state = states.get(key)
             if state is None:
                 continue
-            if queue.has_result(state):
-                queue.wake_all()
+            if state.published_by and queue.wake_for(state.published_by):
                 news = True
             elif state.busy is None:
                 queue.wake_oldest()

@@ -22,7 +22,7 @@ EPILOG = """schemes:
   v2             the v2 driver up to KFP 2.17; FILE is a CacheKey in protobuf JSON
   v2-env         the v2 driver from KFP 2.18 on: containerSpec.env counts (provisional)
 
-provisional: written from public descriptions of KFP's change, not from its code or a key that it published
+provisional: from the public code of the change, without a key that KFP computed to compare with
 
 examples:
   stepcache key --scheme v1 template.json

@@ -23,6 +23,13 @@ class Places:
     store: FullStore
 
 
+def settings(arguments: argparse.Namespace) -> Settings:
+    """What the options of ``arguments`` and the environment say. Raises InputError for a setting that cannot be."""
+    from stepcache.settings import Settings
+
+    return Settings.resolve(home=arguments.home, store=arguments.store, artifacts=arguments.artifacts)
+
+
 @asynccontextmanager
 async def opened(arguments: argparse.Namespace) -> AsyncIterator[Places]:
     """Open what the options of ``arguments`` and the environment name; leaving closes it.
@@ -30,8 +37,7 @@ async def opened(arguments: argparse.Namespace) -> AsyncIterator[Places]:
     Raises InputError for a setting that cannot be, and StoreUnavailableError.
     """
     from stepcache import api
-    from stepcache.settings import Settings
 
-    settings = Settings.resolve(home=arguments.home, store=arguments.store, artifacts=arguments.artifacts)
-    async with api.opened(settings) as cache:
-        yield Places(settings, cache, cast("FullStore", cache.store))
+    chosen = settings(arguments)
+    async with api.opened(chosen) as cache:
+        yield Places(chosen, cache, cast("FullStore", cache.store))

@@ -5,6 +5,7 @@ Everything goes to standard error; standard output is for the result.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import time
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from stepcache.pipelines.values import ArtifactValue
 
 _TAIL_LINES = 20
+_BATCH_SECONDS = 0.02
 _WIDTH = 160
 
 
@@ -29,6 +31,7 @@ class Progress(Protocol):
 
     def run_started(self, run_id: str, pipeline: str) -> None: ...  # noqa: D102 - see pipelines.listener
     def task_changed(self, task: TaskRecord) -> None: ...  # noqa: D102 - see pipelines.listener
+    def note(self, message: str) -> None: ...  # noqa: D102 - see pipelines.listener
     def warn(self, message: str) -> None: ...  # noqa: D102 - see pipelines.listener
 
     def finished(self, result: RunResult) -> None:
@@ -47,45 +50,72 @@ def shown(home: Path) -> Iterator[Progress]:
         with Tree(home) as tree:
             yield tree
     else:
-        yield Lines(home)
+        lines = Lines(home)
+        try:
+            yield lines
+        finally:
+            lines.flush()
 
 
 class Lines:
-    """One line for each change that a reader of a log file would want to know."""
+    """One line for each change that a reader of a log file would want to know.
+
+    Lines are written in batches, each at once: writing hundreds of reused tasks to a pipe one by one takes as long
+    as looking them up.
+    """
 
     def __init__(self, home: Path) -> None:
         self._home = home
         self._told: dict[str, str] = {}
         self._run_id = ""
+        self._lines: list[str] = []
 
     def run_started(self, run_id: str, pipeline: str) -> None:
         """Name the run."""
         self._run_id = run_id
-        say(f"run {run_id} of pipeline {pipeline}")
+        self._say(f"run {run_id} of pipeline {pipeline}")
 
     def task_changed(self, task: TaskRecord) -> None:
         """Tell the change if it reads differently from what was told last."""
         line = describe(task)
         if line and self._told.get(task.name) != line:
             self._told[task.name] = line
-            say(f"{task.name}: {line}")
+            self._say(f"{task.name}: {line}")
+
+    def note(self, message: str) -> None:
+        """Tell it."""
+        self._say(message)
 
     def warn(self, message: str) -> None:
         """Tell it."""
-        say(f"warning: {message}")
+        self._say(f"warning: {message}")
 
     def finished(self, result: RunResult) -> None:
         """Tell how the run ended, and of each failed step the end of its log."""
+        self.flush()
         tell_end(result, self._home)
 
     def interrupted(self) -> None:
         """Tell how to go on."""
+        self.flush()
         say(f"run {self._run_id} interrupted; run the same command again: what had finished is reused")
+
+    def flush(self) -> None:
+        """Write what was not written yet."""
+        if self._lines:
+            lines, self._lines = self._lines, []
+            say("\n".join(lines))
+
+    def _say(self, line: str) -> None:
+        if not self._lines:
+            asyncio.get_running_loop().call_later(_BATCH_SECONDS, self.flush)
+        self._lines.append(line)
 
 
 def say(line: str) -> None:
     """Print a line for people."""
-    print(line, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def describe(task: TaskRecord) -> str:

@@ -63,6 +63,10 @@ class Tree:
         """Show the task as it stands at the next refresh."""
         self._tasks[task.name] = task
 
+    def note(self, message: str) -> None:
+        """Print it above the tree."""
+        self._console.print(message, style="dim", markup=False)
+
     def warn(self, message: str) -> None:
         """Print it above the tree."""
         self._console.print(f"warning: {message}", style="yellow", markup=False)

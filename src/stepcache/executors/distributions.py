@@ -20,7 +20,7 @@ def installed(directories: Iterable[str] | None = None) -> dict[str, str]:
     in its metadata is not noticed.
     """
     found: dict[str, str] = {}
-    for directory in _site_directories() if directories is None else directories:
+    for directory in site_directories() if directories is None else directories:
         try:
             names = os.listdir(directory)  # noqa: PTH208 (a tenth of pathlib's cost, once per run)
         except OSError:
@@ -31,6 +31,12 @@ def installed(directories: Iterable[str] | None = None) -> dict[str, str]:
                 here[normalise(match["name"])] = match["version"]
         found = here | found
     return found
+
+
+def site_directories() -> list[str]:
+    """The directories that installed packages are in, in the order in which this interpreter searches them."""
+    user = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
+    return [*user, *site.getsitepackages()]
 
 
 def normalise(name: str) -> str:
@@ -88,8 +94,3 @@ def _extra_satisfied(name: str, extra: str, have: dict[str, str], seen: frozense
             if not _satisfied(str(requirement), have, seen):
                 return False
     return True
-
-
-def _site_directories() -> list[str]:
-    user = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
-    return [*user, *site.getsitepackages()]

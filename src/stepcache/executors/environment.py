@@ -47,9 +47,13 @@ def build(declared: Mapping[str, str], inherited: Mapping[str, str], temporary: 
 
     In rising precedence: what is passed through of ``inherited``, what the engine sets, what the step declares.
     """
+    return common(inherited) | {"TMPDIR": str(temporary)} | dict(declared)
+
+
+def common(inherited: Mapping[str, str]) -> dict[str, str]:
+    """What is the same for every step of an engine that does not declare it."""
     passed = {name: value for name, value in inherited.items() if is_passed_through(name)}
-    chosen = {"TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"}
-    return {"PATH": _DEFAULT_PATH} | passed | chosen | dict(declared)
+    return {"PATH": _DEFAULT_PATH} | passed | {"PYTHONUNBUFFERED": "1"}
 
 
 def is_passed_through(name: str) -> bool:

@@ -17,14 +17,18 @@ def describe() -> dict[str, str]:
     stepcache itself is left out of the hash: its upgrade invalidates nothing. An editable installation counts by
     its version, so a change of its source is not noticed. Read anew at every call, in 1 to 2 ms.
     """
-    lock = sorted(f"{name}=={version}" for name, version in installed().items() if name != "stepcache")
     return {
         "kind": "subprocess",
         "python": _python_version(),
         "implementation": _IMPLEMENTATIONS.get(sys.implementation.name, sys.implementation.name),
         "platform": f"{sys.platform}-{os.uname().machine}",
-        "lock": hashlib.sha256("\n".join(lock).encode("utf-8", "surrogateescape")).hexdigest(),
+        "lock": hashlib.sha256(lock_text().encode("utf-8", "surrogateescape")).hexdigest(),
     }
+
+
+def lock_text() -> str:
+    """One line for every installed distribution but stepcache, ``name==version``, sorted: what the hash is over."""
+    return "\n".join(sorted(f"{name}=={version}" for name, version in installed().items() if name != "stepcache"))
 
 
 def _python_version() -> str:

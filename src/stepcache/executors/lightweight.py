@@ -64,6 +64,8 @@ class LightweightComponent:
     """The KFP SDK that the command installs; None with ``install_kfp_package=False``."""
     arguments: tuple[str, ...]
     """What follows the source: a template with placeholders (``--executor_input {{$}} …``)."""
+    author_kfp: str | None = None
+    """The KFP SDK where the author names it among other packages: KFP then installs it with its dependencies."""
 
 
 def parse(command: Sequence[str], args: Sequence[str]) -> LightweightComponent | None:
@@ -83,6 +85,10 @@ def parse(command: Sequence[str], args: Sequence[str]) -> LightweightComponent |
         return None
     options = dict.fromkeys(option for install in installs for option in install.options)
     kfp = [install.kfp_requirement for install in installs if install.kfp_requirement is not None]
+    # The SDK up to 2.0 adds itself to the author's packages.
+    among_others = [
+        one.kfp_requirement for one in installs if one.requirements and _FORMER_EXECUTOR not in words[2]
+    ]
     return LightweightComponent(
         source=words[3],
         function=function,
@@ -90,6 +96,7 @@ def parse(command: Sequence[str], args: Sequence[str]) -> LightweightComponent |
         pip_options=tuple(word for option in options for word in option),
         kfp_requirement=kfp[-1] if kfp else None,
         arguments=tuple(words[4:]),
+        author_kfp=next(filter(None, among_others), None),
     )
 
 

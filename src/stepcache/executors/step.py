@@ -7,6 +7,32 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stepcache.errors import InputError
+from stepcache.executors import signals
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What a step may be forked from: an interpreter that has imported the module which the step runs."""
+
+    interpreter: str
+    """Its path."""
+    environment: Mapping[str, str]
+    """Variables that it is started with. Each step has them too, apart from what it declares."""
+
+
+@dataclass(frozen=True)
+class WorkerCall:
+    """That a step may be forked. Its ``argv`` is ``PYTHON -m MODULE …``, and runs by exec if it cannot be forked.
+
+    ``sys.executable`` of the step is its ``PYTHON``, which may be that of another virtual environment than the
+    worker's.
+    """
+
+    worker: Worker
+    prefix: str | None = None
+    """The step's ``sys.prefix``, if it is not the worker's: a virtual environment upon the same packages."""
+    sites: tuple[str, ...] = ()
+    """More site directories, that come before those of the worker."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +47,8 @@ class StepCommand:
     """The working directory. It exists."""
     log: Path
     """Where standard output and standard error are appended, in the order they were written."""
+    call: WorkerCall | None = None
+    """How ``argv`` may be run without starting an interpreter; see ``warm_start``."""
 
     def check(self) -> None:
         """Raise InputError for what no operating system can start: no program, or text that is no C string."""
@@ -37,15 +65,28 @@ class StepCommand:
 
 @dataclass(frozen=True, slots=True)
 class StepExit:
-    """How the step's first process ended: by itself with ``code``, or killed by ``signal``; the other is None."""
+    """How the step's first process ended: by itself with ``code``, or killed by ``signal``; the other is None.
+
+    Both are None for a step in a container of which that is not known. It counts as failed.
+    """
 
     code: int | None
     signal: int | None
+    problem: str = ""
+    """What more is known than the two say, as the end of a sentence that begins with "the step"."""
 
     @property
     def ok(self) -> bool:
         """Whether it succeeded."""
         return self.code == 0
+
+    def describe(self) -> str:
+        """How it ended, as the end of a sentence that begins with "the step"."""
+        if self.problem:
+            return self.problem
+        if self.signal is not None:
+            return f"was ended by {signals.name(self.signal)}"
+        return f"ended with exit code {self.code}"
 
 
 def _check_text(text: str, what: str) -> None:

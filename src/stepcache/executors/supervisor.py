@@ -16,9 +16,10 @@ from typing import Any
 
 from stepcache import processes
 from stepcache.errors import InputError, StepcacheError
-from stepcache.executors import supervisor_process
+from stepcache.executors import supervision
 from stepcache.executors.running_step import RunningStep
 from stepcache.executors.step import StepCommand, StepExit
+from stepcache.executors.supervision import messages
 
 _CLOSING = 10.0  # seconds that a supervisor has to end its steps before it is killed itself
 _PROGRAM_PROBLEMS = {
@@ -30,7 +31,7 @@ _PROGRAM_PROBLEMS = {
 
 
 class Supervisor:
-    """One process that is the parent of all steps of this engine (see ``supervisor_process``).
+    """One process that is the parent of all steps of this engine (see ``supervision.supervisor_process``).
 
     When the engine ends, by ``kill -9`` too, the supervisor kills every process of every step and ends itself. It
     stands in a session of its own: Ctrl-C at a terminal reaches the engine, and neither it nor the steps.
@@ -74,16 +75,7 @@ class Supervisor:
         step = next(self._ids)
         answer: asyncio.Future[RunningStep | StepcacheError] = asyncio.get_running_loop().create_future()
         self._starting[step] = (command, answer)
-        self._send(
-            {
-                "do": "run",
-                "id": step,
-                "argv": command.argv,
-                "environment": dict(command.environment),
-                "directory": os.fspath(command.directory),
-                "log": os.fspath(command.log),
-            }
-        )
+        self._send(_order(step, command))
         try:
             outcome = await asyncio.shield(answer)
         except asyncio.CancelledError:
@@ -112,7 +104,7 @@ class Supervisor:
 
     def _send(self, message: dict[str, Any]) -> None:
         if not self._closed and not self._writer.is_closing():
-            self._writer.write(supervisor_process.encode(message))
+            self._writer.write(messages.encode(message))
 
     async def _listen(self) -> None:
         """Hear the supervisor out until it ends, then settle whatever it did not answer any more."""
@@ -150,6 +142,8 @@ class Supervisor:
             case "refused":
                 command, answer = self._starting.pop(step)
                 answer.set_result(_refusal(command, message["what"], message["errno"]))
+            case "withdrawn":
+                self._starting.pop(step)[1].set_result(StepcacheError("the step was killed before it had started"))
             case "ended" if step in self._running:
                 status = message["status"]
                 outcome = StepExit(status, None) if status >= 0 else StepExit(None, -status)
@@ -168,10 +162,11 @@ class Supervisor:
 
 
 def _spawn(channel: socket.socket) -> subprocess.Popen[bytes]:
-    program = Path(supervisor_process.__file__)
+    # UTF-8 in every locale: what a step is given does not depend on the terminal it was started from.
+    interpreter = (sys.executable, "-I", "-S", "-X", "utf8")
+    program = (Path(supervision.__file__).parent, "supervisor", str(channel.fileno()), str(os.getpid()))
     return subprocess.Popen(
-        # UTF-8 in every locale: what a step is given does not depend on the terminal it was started from.
-        [sys.executable, "-I", "-S", "-X", "utf8", program, str(channel.fileno()), str(os.getpid())],
+        [*interpreter, *program],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=None if sys.__stderr__ else subprocess.DEVNULL,  # 0 to 2 are open, so that no pipe gets their place
@@ -179,6 +174,22 @@ def _spawn(channel: socket.socket) -> subprocess.Popen[bytes]:
         start_new_session=True,
         cwd="/",
     )
+
+
+def _order(step: int, command: StepCommand) -> dict[str, Any]:
+    order: dict[str, Any] = {
+        "do": "run",
+        "id": step,
+        "argv": command.argv,
+        "environment": dict(command.environment),
+        "directory": os.fspath(command.directory),
+        "log": os.fspath(command.log),
+    }
+    if command.call is not None and command.argv[1:2] == ("-m",):  # else it is to be started by another program
+        worker = command.call.worker
+        order["worker"] = {"interpreter": worker.interpreter, "environment": dict(worker.environment)}
+        order["prefix"], order["sites"] = command.call.prefix, command.call.sites
+    return order
 
 
 def _refusal(command: StepCommand, what: str, number: int) -> StepcacheError:

@@ -30,8 +30,8 @@ def canonical_fingerprint(document: bytes | str) -> bytes:
 def fingerprint_with_env(document: bytes | str) -> str:
     """The v2 key that KFP computes from 2.18 on: ``containerSpec.env``, a list of name and value, joins it.
 
-    Order and repeated names count. Without env the key is that of ``fingerprint``. Provisional: written from what
-    is public of kubeflow/pipelines#14340 (its description and review, not its code).
+    Order and repeated names count. Without env the key is that of ``fingerprint``. Provisional: it agrees with
+    ``cacheutils/cache.go`` of kubeflow/pipelines#14340, but no key that KFP computed was at hand to compare with.
     """
     return hashlib.sha256(canonical_fingerprint_with_env(document)).hexdigest()
 

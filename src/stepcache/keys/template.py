@@ -33,8 +33,8 @@ def namespaced_template_key(template: bytes | str, namespace: str) -> str:
     """The v1 key that KFP computes from 2.18 on: bound to the namespace of the pod.
 
     As ``template_key``; a template that is null is refused too, and so is an empty namespace, for which KFP caches
-    nothing. Provisional: written from what is public of kubeflow/pipelines#14359 (an excerpt of its change, and
-    its tests, which hold no hash).
+    nothing. Provisional: it agrees with ``mutation.go`` of kubeflow/pipelines#14359 and its tests, which hold
+    no hash to compare with.
     """
     return hashlib.sha256(canonical_namespaced_template(template, namespace)).hexdigest()
 

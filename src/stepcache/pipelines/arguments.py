@@ -1,62 +1,71 @@
-"""The parameters of a run, as the user gave them, against what the pipeline declares."""
+"""The inputs of a run, as the user gave them, against what the pipeline declares."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from stepcache.errors import InputError
-from stepcache.pipelines import parameter_types
-from stepcache.pipelines.model import ABSENT, Component, InputParameter, JsonValue
+from stepcache.pipelines import root_artifacts, root_parameters
+from stepcache.pipelines.model import Component
+from stepcache.pipelines.root_inputs import Given, RootInputs
+
+_REMEDY = "set parameters by -p name=value or --params FILE, and artifacts by -a name=PATH or URI"
 
 
-def split(assignments: Sequence[str]) -> dict[str, str]:
-    """``name=value`` texts as a mapping; the last of one name counts. Raises InputError for any other text."""
-    result = {}
-    for assignment in assignments:
-        name, equals, value = assignment.partition("=")
-        if not equals or not name:
-            raise InputError(f"'{assignment}' is not of the form name=value", remedy="write -p name=value")
-        result[name] = value
-    return result
+def split(assignments: Sequence[str], option: str = "-p") -> list[tuple[str, str]]:
+    """The names and values of texts ``name=value``, in order.
 
-
-def resolve(root: Component, given: Mapping[str, str]) -> dict[str, JsonValue]:
-    """The typed parameters of a run: the given texts, and the defaults of what was not given.
-
-    Raises one InputError that names every problem: missing, unknown (with a suggestion), wrong type.
+    Raises one InputError that names every other text; ``option`` is what they were given with.
     """
-    problems = [_unknown(name, root.inputs) for name in given if name not in root.inputs]
-    values: dict[str, JsonValue] = {}
-    for name, parameter in root.inputs.items():
-        if name in given:
-            try:
-                values[name] = parameter_types.from_text(given[name], parameter.type)
-            except ValueError as error:
-                problems.append(f"parameter '{name}': {error}")
-            else:
-                problems.extend(_not_allowed(name, values[name], parameter))
-        elif parameter.default is not ABSENT:
-            values[name] = parameter_types.convert(parameter.default, parameter.type)
-        elif not parameter.optional:
-            kind = parameter_types.NAMES.get(parameter.type, str(parameter.type))
-            problems.append(f"parameter '{name}' is missing ({kind})")
+    pairs = [assignment.partition("=") for assignment in assignments]
+    wrong = [text for text, (name, equals, _) in zip(assignments, pairs, strict=True) if not equals or not name]
+    if wrong:
+        listed = ", ".join(f"'{text}'" for text in wrong)
+        verb = "is" if len(wrong) == 1 else "are"
+        raise InputError(f"{listed} {verb} not of the form name=value", remedy=f"write {option} name=value")
+    return [(name, value) for name, _, value in pairs]
+
+
+def grouped(pairs: Sequence[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """The values of each name, in order."""
+    groups: dict[str, tuple[str, ...]] = {}
+    for name, value in pairs:
+        groups[name] = (*groups.get(name, ()), value)
+    return groups
+
+
+def resolve(root: Component, given: Given) -> RootInputs:
+    """The typed inputs of a run: what was given, and the defaults of what was not.
+
+    Raises one InputError that names every problem: missing, unknown (with a suggestion), of the wrong type, a
+    literal that is not allowed, an artifact that is not there.
+    """
+    parameters, problems = root_parameters.resolve(root.inputs, given)
+    artifacts, artifact_problems = root_artifacts.resolve(root.input_artifacts, given)
+    unknown = [
+        *_unknown({**given.values, **given.texts}, root.inputs, "parameter", root.input_artifacts, "artifact"),
+        *_unknown(given.artifacts, root.input_artifacts, "artifact", root.inputs, "parameter"),
+    ]
+    problems = [*unknown, *problems, *artifact_problems]
     if problems:
-        raise InputError("; ".join(problems), remedy="set parameters by -p name=value")
-    return values
+        raise InputError("; ".join(problems), remedy=_REMEDY)
+    return RootInputs(parameters, artifacts)
 
 
-def _unknown(name: str, declared: Mapping[str, InputParameter]) -> str:
+def _unknown(
+    names: Mapping[str, object], declared: Mapping[str, object], kind: str, others: Mapping[str, object], other: str
+) -> list[str]:
     from difflib import get_close_matches
 
-    close = get_close_matches(name, declared, n=1)
-    if close:
-        return f"unknown parameter '{name}' (did you mean '{close[0]}'?)"
-    known = ", ".join(declared) or "none"
-    return f"unknown parameter '{name}' (the pipeline has: {known})"
-
-
-def _not_allowed(name: str, value: JsonValue, parameter: InputParameter) -> list[str]:
-    if parameter.literals and value not in parameter.literals:
-        allowed = ", ".join(parameter_types.to_text(literal) for literal in parameter.literals)
-        return [f"parameter '{name}': expected one of {allowed}, got {parameter_types.to_text(value)}"]
-    return []
+    problems = []
+    for name in names:
+        if name in declared:
+            continue
+        close = get_close_matches(name, declared, n=1)
+        if name in others:
+            problems.append(f"'{name}' is no {kind} but one of the pipeline's {other}s")
+        elif close:
+            problems.append(f"unknown {kind} '{name}' (did you mean '{close[0]}'?)")
+        else:
+            problems.append(f"unknown {kind} '{name}' (the pipeline has: {', '.join(declared) or 'none'})")
+    return problems

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from stepcache.pipelines.model import (
@@ -31,12 +32,22 @@ Document = Mapping[str, Any]
 ROOT = "root"
 
 
-def pipeline(spec: Document, deployment: Document, platforms: Document) -> Pipeline:
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """The documents of a compiled pipeline, as KFP's messages print them."""
+
+    pipeline: Document
+    deployment: Document
+    platforms: Document
+
+
+def pipeline(documents: Spec) -> Pipeline:
     """The pipeline; its references are not checked (see ``references``)."""
+    spec = documents.pipeline
     components = {name: _component(name, document) for name, document in spec.get("components", {}).items()}
-    executors = {name: _executor(document) for name, document in deployment.get("executors", {}).items()}
+    executors = {name: _executor(document) for name, document in documents.deployment.get("executors", {}).items()}
     root = _component(ROOT, spec["root"])
-    return Pipeline(spec["pipelineInfo"].get("name", ""), root, components, executors, platforms)
+    return Pipeline(spec["pipelineInfo"].get("name", ""), root, components, executors, documents.platforms)
 
 
 def plain(value: JsonValue) -> JsonValue:
@@ -224,6 +235,7 @@ def _executor(document: Document) -> Container | OtherExecutor:
             command=tuple(container.get("command", ())),
             args=tuple(container.get("args", ())),
             environment={item["name"]: item.get("value", "") for item in container.get("env", ())},
+            resources=container.get("resources", {}),
         )
     kind = next(iter(document), "")
     return OtherExecutor(kind, document.get(kind, {}))

@@ -16,6 +16,7 @@ from graphlib import TopologicalSorter
 from stepcache.pipelines import condition, final_status, task_inputs, works
 from stepcache.pipelines.loop_run import LoopRun
 from stepcache.pipelines.model import Component, Dag, Task
+from stepcache.pipelines.platform.names import Known
 from stepcache.pipelines.session import Session
 from stepcache.pipelines.task_inputs import Scope
 from stepcache.pipelines.task_record import State, TaskRecord
@@ -57,6 +58,21 @@ class DagRun:
         return self._collect()
 
     async def _run(self, name: str, group: asyncio.TaskGroup) -> None:
+        """Run a task, and then those that only waited for it: the last of them in the place of this one."""
+        following: str | None = name
+        while following is not None:
+            await self._run_one(following)
+            ready = [follower for follower in self._after[following] if self._is_ready(follower)]
+            following = ready.pop() if ready else None
+            for other in ready:
+                group.create_task(self._run(other, group))
+
+    def _is_ready(self, name: str) -> bool:
+        """Count down what a task waits for; whether that was the last of it."""
+        self._missing[name] -= 1
+        return self._missing[name] == 0
+
+    async def _run_one(self, name: str) -> None:
         task, record = self._dag.tasks[name], self._records[name]
         reason = self._why_not(task)
         if reason is not None:
@@ -71,12 +87,9 @@ class DagRun:
                 if values is None:
                     self._end(name, State.SKIPPED, "")
                 else:
-                    record.outputs = self._scope.outputs[name] = values
+                    self._scope.outputs[name] = values
+                    record.outputs = self._session.cluster.concealment.shown(values)
                     self._end(name, State.SUCCEEDED, "")
-        for follower in self._after[name]:
-            self._missing[follower] -= 1
-            if self._missing[follower] == 0:
-                group.create_task(self._run(follower, group))
 
     def _why_not(self, task: Task) -> str | None:
         """Why the task is not started, all that it depends on having ended; None when it is."""
@@ -103,7 +116,7 @@ class DagRun:
             return None
         if task.iterator is not None:
             return await self._iterate(task, component, inputs, record)
-        return await _execute(task, component, inputs, record, session)
+        return await self._execute(task, component, inputs, record)
 
     async def _iterate(self, task: Task, component: Component, inputs: Values, record: TaskRecord) -> Values:
         assert task.iterator is not None  # noqa: S101 - for the type checker; the caller has looked
@@ -113,11 +126,11 @@ class DagRun:
         async def iterate(index: int, values: Values) -> Values | None:
             iteration = session.add(f"{record.name}[{index}]", task.component)
             try:
-                outputs = await _execute(task, component, values, iteration, session)
+                outputs = await self._execute(task, component, values, iteration)
             except (StepFailedError, DagFailedError, ValueError) as error:
                 _finish(iteration, State.FAILED, str(error), session)
                 return None
-            iteration.outputs = outputs
+            iteration.outputs = session.cluster.concealment.shown(outputs)
             _finish(iteration, State.SUCCEEDED, "", session)
             return outputs
 
@@ -125,6 +138,17 @@ class DagRun:
         if outputs is None:
             raise DagFailedError(_first_failure(record, session))
         return outputs
+
+    async def _execute(self, task: Task, component: Component, inputs: Values, record: TaskRecord) -> Values:
+        """One execution of a task's component."""
+        session, scope = self._session, self._scope
+        if isinstance(component.body, Dag):
+            _begin(record, session)
+            return await DagRun(component, component.body, inputs, f"{record.name}/", session).outputs()
+        record.started_at = time.time()
+        known = Known(scope.inputs.parameters, scope.outputs, _placeholders(task, record, session))
+        work = await works.of(component, inputs, known, record, session)
+        return await TaskRun(task, work, record, session).outputs()
 
     def _end(self, name: str, state: State, error: str) -> None:
         record = self._records[name]
@@ -149,18 +173,6 @@ class DagRun:
         return result
 
 
-async def _execute(
-    task: Task, component: Component, inputs: Values, record: TaskRecord, session: Session
-) -> Values:
-    """One execution of a task's component."""
-    if isinstance(component.body, Dag):
-        _begin(record, session)
-        return await DagRun(component, component.body, inputs, f"{record.name}/", session).outputs()
-    record.started_at = time.time()
-    work = works.of(component, inputs, _placeholders(task, record, session), session)
-    return await TaskRun(task, work, record, session).outputs()
-
-
 def _placeholders(task: Task, record: TaskRecord, session: Session) -> dict[str, str]:
     return session.context.placeholders(task.display_name, f"{session.context.run_id}/{record.name}")
 
@@ -172,7 +184,7 @@ def _begin(record: TaskRecord, session: Session) -> None:
 
 
 def _finish(record: TaskRecord, state: State, error: str, session: Session) -> None:
-    record.state, record.error = state, error
+    record.state, record.error = state, session.cluster.redactor.text(error)
     record.waiting_for = ""
     record.finished_at = time.time()
     session.changed(record)

@@ -5,30 +5,40 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import tempfile
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stepcache.cache.cache import Cache
 from stepcache.cache.holder import Holder
 from stepcache.errors import StepcacheError
-from stepcache.executors import host
+from stepcache.executors.environments.environments import Environments
 from stepcache.executors.supervisor import Supervisor
-from stepcache.pipelines import requirements, task_order, temporary, unsupported, workspace
+from stepcache.pipelines import image_python, root_values, task_order, temporary, unsupported, workspace
 from stepcache.pipelines.context import RunContext
 from stepcache.pipelines.dag_run import DagFailedError, DagRun
 from stepcache.pipelines.listener import Listener, Silence
 from stepcache.pipelines.mask import Mask
-from stepcache.pipelines.model import Dag, JsonValue, Pipeline
+from stepcache.pipelines.model import Dag, Pipeline
+from stepcache.pipelines.platform import ignored
+from stepcache.pipelines.platform.bindings import Bindings
+from stepcache.pipelines.platform.check import check as check_cluster
+from stepcache.pipelines.platform.cluster import Cluster
 from stepcache.pipelines.policy import Policies
 from stepcache.pipelines.recorder import Recorder
 from stepcache.pipelines.result import RunResult
+from stepcache.pipelines.root_inputs import RootInputs
 from stepcache.pipelines.session import Session
 from stepcache.pipelines.task_record import State
 from stepcache.pipelines.values import Values
 from stepcache.stores.runs import RunRow, RunStore
+
+if TYPE_CHECKING:
+    from stepcache.executors.containers.runtime import ContainerRuntime
 
 _ENDED = (State.SUCCEEDED, State.FAILED, State.CANCELED)
 
@@ -42,10 +52,16 @@ class Options:
     grace: float = 10.0
     """Seconds that a step has to end by itself when it is stopped."""
     namespace: str = "default"
+    containers: bool = False
+    """Whether every step runs in a container of its image, by docker or podman."""
     host_commands: bool = False
     """Whether the commands of container components run on this machine, without their image."""
     policies: Policies = field(default_factory=Policies)
     """How tasks use the cache: the one thing here that may change a key, by inputs that are to be ignored."""
+    refresh_environments: bool = False
+    """Whether the requirements of components are resolved again, instead of taking the locks that are kept."""
+    bindings: Bindings = field(default_factory=Bindings)
+    """Secrets, config maps and volumes that the user gives."""
     wait_timeout: float | None = None
     """How many seconds a task waits for somebody else's execution of it; None for as long as it takes."""
 
@@ -61,21 +77,30 @@ class Engine:
     async def run(
         self,
         pipeline: Pipeline,
-        parameters: Mapping[str, JsonValue],
+        inputs: RootInputs,
         *,
         source: str,
         options: Options,
         listener: Listener | None = None,
     ) -> RunResult:
-        """Execute ``pipeline`` once; ``parameters`` are typed and complete (see ``arguments.resolve``).
+        """Execute ``pipeline`` once; ``inputs`` are typed and complete (see ``arguments.resolve``).
 
         A failed task makes a FAILED result, no exception. Cancelling the call stops the steps, gives their claims
         back, records the run as CANCELED, and raises CancelledError. Raises InputError, before anything is
         executed, for a pipeline that asks for what this release does not run, and StoreUnavailableError when the
         store or the artifact store cannot be used.
         """
-        unsupported.check(pipeline, source, commands=options.host_commands)
-        requirements.check(pipeline, source)
+        unsupported.check(pipeline, source, commands=options.host_commands or options.containers)
+        cluster = Cluster.of(pipeline, options.bindings, self._home, options.namespace, source)
+        needed = (str(self._home), self._cache.artifacts.location, tempfile.gettempdir())
+        await asyncio.to_thread(
+            check_cluster,
+            cluster,
+            inputs.parameters,
+            source=source,
+            needed=needed,
+            on_the_host=not options.containers,
+        )
         await self.sweep()
         run = RunRow(
             run_id=str(uuid.uuid4()),
@@ -85,12 +110,14 @@ class Engine:
             created_at=time.time(),
             namespace=options.namespace,
             source=source,
-            parameters=json.dumps(dict(parameters)),
+            parameters=json.dumps(cluster.concealment.shown(Values(dict(inputs.parameters))).parameters),
         )
         await self._runs.save_run(run)
         listener = listener or Silence()
         listener.run_started(run.run_id, pipeline.name)
-        return await self._execute(pipeline, Values(dict(parameters)), run, options, listener)
+        for warning in _warnings(pipeline, cluster, options):
+            listener.warn(warning)
+        return await self._execute(cluster, inputs, run, options, listener)
 
     async def sweep(self) -> int:
         """End the runs whose engine died, remove the files of their steps, and say how many runs there were."""
@@ -108,12 +135,20 @@ class Engine:
         return len(dead)
 
     async def _execute(
-        self, pipeline: Pipeline, inputs: Values, run: RunRow, options: Options, listener: Listener
+        self, cluster: Cluster, inputs: RootInputs, run: RunRow, options: Options, listener: Listener
     ) -> RunResult:
+        pipeline = cluster.pipeline
         supervisor = await Supervisor.start()
         recorder = Recorder(self._runs, run.run_id)
+        environments = Environments(
+            self._home, supervisor, refresh=options.refresh_environments, report=listener.note
+        )
+        containers = None
+        if options.containers:
+            containers = await _container_runtime(supervisor, listener)
         session = Session(
             pipeline=pipeline,
+            cluster=cluster,
             context=RunContext(
                 run_id=run.run_id,
                 pipeline=pipeline.name,
@@ -126,13 +161,15 @@ class Engine:
             cache=self._cache,
             artifacts=self._cache.artifacts,
             supervisor=supervisor,
+            containers=containers,
             recorder=recorder,
             listener=listener,
             slots=asyncio.Semaphore(options.max_parallel),
             environment=os.environ,
             grace=options.grace,
             namespace=options.namespace,
-            executor=host.describe(),
+            environments=environments,
+            engine_environment=environments.of_engine(),
             mask=Mask.of(self._home),
             policies=options.policies,
             wait_timeout=options.wait_timeout,
@@ -140,7 +177,8 @@ class Engine:
         state, error, outputs = State.FAILED, "", Values()
         try:
             async with recorder:
-                outputs = await _root(pipeline, inputs, session)
+                values = await root_values.bring(inputs, session)
+                outputs = cluster.concealment.shown(await _root(pipeline, values, session))
             state = State.SUCCEEDED
         except DagFailedError as failure:
             error = str(failure)
@@ -158,6 +196,10 @@ class Engine:
     async def _end(self, run: RunRow, session: Session, state: State, error: str, outputs: Values) -> None:
         """Leave nothing behind, however the run ended."""
         await session.supervisor.close()
+        if session.containers is not None:
+            await session.containers.close()
+        await session.leftovers.removed()
+        await asyncio.to_thread(session.remove_workers)
         session.cancel_unfinished()
         await session.recorder.flush()
         await self._runs.finish_run(
@@ -168,6 +210,28 @@ class Engine:
             error=error,
             outputs=json.dumps(outputs.to_document()),
         )
+
+
+def _warnings(pipeline: Pipeline, cluster: Cluster, options: Options) -> Iterator[str]:
+    """What is different from a cluster, one sentence each."""
+    if not options.containers:
+        yield from image_python.warnings(pipeline)
+    honoured = ignored.HONOURED_IN_CONTAINERS if options.containers else ignored.HONOURED_ON_THE_HOST
+    if told := ignored.sentence(pipeline, cluster.settings, honoured):
+        yield told
+
+
+async def _container_runtime(supervisor: Supervisor, listener: Listener) -> ContainerRuntime:
+    """The container engine that answers, rid of what dead engines left. Raises InputError when none answers."""
+    from stepcache.executors.containers.runtime import ContainerRuntime
+
+    try:
+        runtime = await ContainerRuntime.find(supervisor, announce=lambda name: listener.note(f"pulling {name}"))
+    except BaseException:
+        await supervisor.close()
+        raise
+    await runtime.sweep()
+    return runtime
 
 
 async def _root(pipeline: Pipeline, inputs: Values, session: Session) -> Values:

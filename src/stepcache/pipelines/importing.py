@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from stepcache.artifacts.artifact import Kind
+from stepcache.artifacts.artifact import Artifact, Kind
 from stepcache.artifacts.proofs import look_at
-from stepcache.artifacts.scratch import remove
 from stepcache.cache.cache import Holding
+from stepcache.container_engine import Reference
 from stepcache.executors import fetch
 from stepcache.executors.step import StepCommand
 from stepcache.pipelines import command_line, executor_input, supervised, task_key
@@ -50,6 +50,8 @@ class Import:
     schema: Mapping[str, str]
     refreshes: bool
     """KFP's ``reimport``: what an earlier run imported is not good enough."""
+    is_reusable: bool = True
+    containers: Reference | None = None
 
     @classmethod
     def of(
@@ -93,40 +95,55 @@ class Import:
 
     async def perform(self, record: TaskRecord, session: Session, holding: Holding | None) -> Values:
         """See ``Work``."""
-        scratch = await asyncio.to_thread(session.artifacts.scratch)
-        value = ArtifactValue(_OUTPUT, self.schema, self.metadata, None, self.uri)
+        content = None
         try:
-            target = scratch / "imported"
-            path = local_path(self.uri)
-            if path is not None:
-                await asyncio.to_thread(_copy, path, target)
-            elif not await self._fetch(target, record, session, holding):
-                session.listener.warn(
-                    f"{record.name}: nothing here reads {self.uri}, so its consumers get the address only;"
-                    f" install the fsspec file system for {urlsplit(self.uri).scheme}://"
-                )
-                return Values({}, {_OUTPUT: (value,)})
-            content = await asyncio.to_thread(session.artifacts.ingest, target)
-            return Values({}, {_OUTPUT: (ArtifactValue(_OUTPUT, self.schema, self.metadata, content, self.uri),)})
-        finally:
-            await asyncio.shield(asyncio.to_thread(remove, scratch))
+            content = await bring(self.uri, session, session.open_log(record), holding)
+        except UnknownSchemeError as error:
+            session.listener.warn(f"{record.name}: {error}")
+        except ValueError as error:
+            raise StepFailedError(str(error)) from error
+        return Values({}, {_OUTPUT: (ArtifactValue(_OUTPUT, self.schema, self.metadata, content, self.uri),)})
 
-    async def _fetch(self, target: Path, record: TaskRecord, session: Session, holding: Holding | None) -> bool:
-        """Whether the scheme could be read. Raises StepFailedError when reading it failed."""
-        log = session.open_log(record)
-        command = StepCommand(
-            argv=(sys.executable, "-m", fetch.__name__, self.uri, str(target)),
-            # The engine's own environment: an import is its work, and its user's credentials are for that.
-            environment=dict(session.environment),
-            directory=target.parent,
-            log=log,
+
+class UnknownSchemeError(Exception):
+    """Nothing on this machine reads the scheme of a URI. ``str()`` is a sentence for people."""
+
+
+async def bring(uri: str, session: Session, log: Path, holding: Holding | None = None) -> Artifact:
+    """Copy what ``uri`` names into the artifact store.
+
+    ``log`` gets what a file system has to say; ``holding`` is the claim under which it happens, if there is one.
+    Raises UnknownSchemeError, ValueError with a sentence for people when it cannot be read, and StepStoppedError.
+    """
+    scratch = await asyncio.to_thread(session.artifacts.scratch)
+    try:
+        target = scratch / "imported"
+        path = local_path(uri)
+        if path is not None:
+            await asyncio.to_thread(_copy, path, target)
+        else:
+            await _fetch(uri, target, log, session, holding)
+        return await asyncio.to_thread(session.artifacts.ingest, target)
+    finally:
+        session.leftovers.remove([scratch])
+
+
+async def _fetch(uri: str, target: Path, log: Path, session: Session, holding: Holding | None) -> None:
+    command = StepCommand(
+        argv=(sys.executable, "-m", fetch.__name__, uri, str(target)),
+        # The engine's own environment: an import is its work, and its user's credentials are for that.
+        environment=dict(session.environment),
+        directory=target.parent,
+        log=log,
+    )
+    ended = await supervised.run(command, session, holding)
+    if ended.code == fetch.UNKNOWN_SCHEME:
+        raise UnknownSchemeError(
+            f"nothing here reads {uri}, so its consumers get the address only;"
+            f" install the fsspec file system for {urlsplit(uri).scheme}://"
         )
-        ended = await supervised.run(command, session, holding)
-        if ended.code == fetch.UNKNOWN_SCHEME:
-            return False
-        if not ended.ok:
-            raise StepFailedError(f"{self.uri} could not be imported: it {supervised.describe(ended)}")
-        return True
+    if not ended.ok:
+        raise ValueError(f"{uri} could not be imported: it {ended.describe()}, see {log}")
 
 
 def local_path(uri: str) -> Path | None:
@@ -151,7 +168,7 @@ def _copy(path: Path, target: Path) -> None:
         else:
             shutil.copyfile(path, target)
     except OSError as error:
-        raise StepFailedError(f"cannot import {path}: {error.strerror or error}") from error
+        raise ValueError(f"cannot import {path}: {error.strerror or error}") from error
 
 
 def _resolved(value: JsonValue, told: Mapping[str, Any], run: Mapping[str, str]) -> JsonValue:

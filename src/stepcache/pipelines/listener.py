@@ -16,6 +16,9 @@ class Listener(Protocol):
     def task_changed(self, task: TaskRecord) -> None:
         """A task was added, or its state or what it waits for changed."""
 
+    def note(self, message: str) -> None:
+        """Something that takes its time is going on."""
+
     def warn(self, message: str) -> None:
         """Something the user should know, said once, that does not end the run."""
 
@@ -27,6 +30,9 @@ class Silence:
         """Do nothing."""
 
     def task_changed(self, task: TaskRecord) -> None:
+        """Do nothing."""
+
+    def note(self, message: str) -> None:
         """Do nothing."""
 
     def warn(self, message: str) -> None:

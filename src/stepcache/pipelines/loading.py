@@ -1,99 +1,101 @@
-"""From a file to a ``Pipeline``, or one clear error.
+"""From what the user names to a ``Pipeline``, or one clear error.
 
-KFP's own messages are the schema: an unknown field or a wrong type is refused, as KFP's server refuses it.
+KFP's own messages are the schema: an unknown field or a wrong type is refused, as KFP's server refuses it. What a
+file holds is told by its content; only Python is told by its name, or by the function that is named in it. The
+platform spec is kept as it is written: a newer KFP's settings in it are no reason to refuse a pipeline (see
+``platform.parsing``).
 """
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stepcache.errors import InputError
-from stepcache.pipelines import conversion, messages, references
+from stepcache.pipelines import conversion, input_file, references
+from stepcache.pipelines.conversion import Spec
+from stepcache.pipelines.kept_specs import KeptSpecs
 from stepcache.pipelines.model import Pipeline
 
-_REMEDY = "compile the pipeline with the KFP SDK: kfp.compiler.Compiler().compile(pipeline, 'pipeline.yaml')"
+if TYPE_CHECKING:
+    from stepcache.pipelines.manifest import Manifest
+
+_NAME = "give the path of a compiled pipeline, of a package, or of a Python file (file.py or file.py:function)"
+_PACKED = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b")
+"""How zip files, empty ones, and gzip files begin."""
+_PYTHON = re.compile(rb"^(?:import|from) +kfp\b", re.MULTILINE)  # in YAML a component's code is indented
 
 
-def load(path: Path) -> Pipeline:
-    """The pipeline that ``path`` holds, compiled by the KFP SDK 2.x to YAML or JSON.
+def load(what: str | os.PathLike[str], kept: KeptSpecs | None = None) -> Pipeline:
+    """The pipeline that ``what`` names: a path, or ``file.py:function``.
 
-    Raises InputError when there is no such file or it holds anything else.
+    The file is what the KFP SDK 2.x compiles, in YAML or JSON, a platform spec with it or not; a ``.zip`` or
+    ``.tar.gz`` of that; a ``PipelineVersion`` manifest; or Python, which is compiled in a child process (see
+    ``compiling``). What is ``kept`` of earlier calls spares reading the same file again.
+
+    Raises InputError, naming the file and the remedy, when it is not there or holds anything else.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"cannot read {path}: {reason}", remedy="give the path of a compiled pipeline") from error
-    return parse(data, source=str(path))
+    path, function = _split(os.fspath(what))
+    source = str(what)
+    data = input_file.read(path, remedy=_NAME)
+    if data.startswith(_PACKED):
+        from stepcache.pipelines import package
+
+        data, source = package.unpack(data, source)
+    elif function or path.suffix == ".py":
+        from stepcache.pipelines import compiling
+
+        data = compiling.compile_file(path, function)
+    elif _PYTHON.search(data):
+        raise InputError(f"{source} looks like Python, and its name does not", remedy=f"name it {path.stem}.py")
+    return parse(data, source=source, kept=kept)
 
 
-def parse(data: bytes, *, source: str) -> Pipeline:
-    """The pipeline in ``data``; ``source`` names it in errors."""
-    documents = _documents(data, source)
-    spec, platforms = _choose(documents, source)
+def parse(data: bytes, *, source: str, kept: KeptSpecs | None = None) -> Pipeline:
+    """The pipeline in the YAML or JSON ``data``; ``source`` names it in errors. Raises InputError."""
+    known = None if kept is None else kept.find(data)
+    if known is not None:
+        return references.without_unused(conversion.pipeline(known))
+    from google.protobuf import json_format
+
+    from stepcache.pipelines import documents, manifest
+
+    found = manifest.choose(documents.read(data, source, remedy=manifest.REMEDY), source)
     try:
-        message = messages.parse("PipelineSpec", spec)
-        document = messages.to_document(message)
-        deployment = messages.to_document(
-            messages.parse("PipelineDeploymentConfig", document.get("deploymentSpec", {}))
-        )
-        if platforms:
-            platforms = messages.to_document(messages.parse("PlatformSpec", platforms))
-    except ValueError as error:
-        raise InputError(f"{source} is no valid compiled pipeline: {error}", remedy=_REMEDY) from error
-    pipeline = conversion.pipeline(document, deployment, platforms)
+        spec = _checked(found)
+        pipeline = references.without_unused(conversion.pipeline(spec))
+    except KeyError as error:
+        problem = f"a {error} is missing"
+        raise InputError(f"{source} is no valid compiled pipeline: {problem}", remedy=manifest.REMEDY) from error
+    except (ValueError, json_format.Error) as error:
+        raise InputError(f"{source} is no valid compiled pipeline: {error}", remedy=manifest.REMEDY) from error
     references.check(pipeline, source)
+    if kept is not None:
+        kept.keep(data, spec)
     return pipeline
 
 
-def _documents(data: bytes, source: str) -> list[Any]:
-    import yaml
-
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise InputError(f"{source} is a binary file, not a compiled pipeline", remedy=_REMEDY) from None
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        documents = [document for document in yaml.load_all(text, Loader=loader) if document is not None]
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        where = getattr(error, "problem_mark", None)
-        place = f", line {where.line + 1}" if where is not None else ""
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise InputError(f"{source}{place} is neither YAML nor JSON: {problem}", remedy=_REMEDY) from error
-    if not documents:
-        raise InputError(f"{source} is empty", remedy=_REMEDY)
-    return documents
+def _split(what: str) -> tuple[Path, str]:
+    """The path and the function that ``what`` names, the latter empty if it names none."""
+    if "://" in what:
+        raise InputError(f"{what} is an address, not a file", remedy="download the file, and give its path")
+    path, colon, function = what.rpartition(":")
+    if colon and not os.path.lexists(what) and (path.endswith(".py") or os.path.lexists(path)):
+        return Path(path), function
+    return Path(what), ""
 
 
-def _choose(documents: list[Any], source: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The pipeline spec and the platform spec among the documents of a file."""
-    specs = [document for document in documents if isinstance(document, dict) and _is_spec(document)]
-    platforms = [document for document in documents if isinstance(document, dict) and "platforms" in document]
-    if len(specs) != 1 or len(specs) + len(platforms) != len(documents):
-        raise InputError(f"{source} {_what_it_is(documents, len(specs))}", remedy=_REMEDY)
-    return specs[0], platforms[0] if platforms else {}
+def _checked(found: Manifest) -> Spec:
+    spec = _document("PipelineSpec", found.pipeline)
+    if not spec.get("pipelineInfo", {}).get("name"):
+        raise ValueError("it has no name (pipelineInfo.name)")
+    deployment = {name: value for name, value in spec.get("deploymentSpec", {}).items() if name != "@type"}
+    return Spec(spec, _document("PipelineDeploymentConfig", deployment), found.platforms)
 
 
-def _is_spec(document: dict[str, Any]) -> bool:
-    return bool({"pipelineInfo", "pipeline_info"} & document.keys()) and "root" in document
+def _document(name: str, document: dict[str, Any]) -> dict[str, Any]:
+    from stepcache.pipelines import messages
 
-
-def _what_it_is(documents: list[Any], specs: int) -> str:
-    first = documents[0]
-    if specs > 1:
-        return f"holds {specs} pipelines: give one"
-    if specs == 1:
-        return "holds a document beside the pipeline and its platform spec"
-    if not isinstance(first, dict):
-        return "is no compiled pipeline: it does not hold a mapping"
-    if str(first.get("apiVersion", "")).startswith("argoproj.io/"):
-        return "is an Argo Workflow, made by the KFP SDK 1.x; stepcache runs what the SDK 2.x compiles"
-    if "implementation" in first:
-        return "is a component definition, not a compiled pipeline"
-    if "kind" in first and "apiVersion" in first:
-        return f"is a Kubernetes {first['kind']}, not a compiled pipeline"
-    if "platforms" in first:
-        return "holds a platform spec without its pipeline"
-    return "is no compiled pipeline: it has no 'pipelineInfo' and 'root'"
+    return messages.to_document(messages.parse(name, document))

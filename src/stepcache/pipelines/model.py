@@ -177,6 +177,8 @@ class Container:
     command: tuple[str, ...]
     args: tuple[str, ...]
     environment: Mapping[str, str]
+    resources: Mapping[str, JsonValue] = field(default_factory=dict)
+    """The JSON form of ``ResourceSpec``."""
 
 
 @dataclass(frozen=True, slots=True)

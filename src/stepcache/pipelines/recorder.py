@@ -12,7 +12,7 @@ from typing import Self
 from stepcache.pipelines.task_record import TaskRecord
 from stepcache.stores.runs import RunStore
 
-_BATCH_SECONDS = 0.05
+_BATCH_SECONDS = 0.25
 
 
 class Recorder:

@@ -8,14 +8,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 
 from stepcache.artifacts.contract import ArtifactStore
-from stepcache.artifacts.scratch import Scratch
+from stepcache.artifacts.scratch import Scratch, remove
 from stepcache.cache.cache import Cache
+from stepcache.executors.containers.runtime import ContainerRuntime
+from stepcache.executors.environments.environment import Environment
+from stepcache.executors.environments.environments import Environments
 from stepcache.executors.supervisor import Supervisor
 from stepcache.pipelines.context import RunContext
+from stepcache.pipelines.leftovers import Leftovers
 from stepcache.pipelines.listener import Listener
 from stepcache.pipelines.model import Pipeline
+from stepcache.pipelines.platform.cluster import Cluster
 from stepcache.pipelines.policy import Policies
 from stepcache.pipelines.recorder import Recorder
 from stepcache.pipelines.task_record import State, TaskRecord
@@ -26,12 +32,15 @@ class Session:
     """Shared by every task of a run, and by nothing else."""
 
     pipeline: Pipeline
+    cluster: Cluster
     context: RunContext
     home: Path
     temporary: Scratch
     cache: Cache
     artifacts: ArtifactStore
     supervisor: Supervisor
+    containers: ContainerRuntime | None
+    """What runs every step in its image; None when steps are processes of this machine."""
     recorder: Recorder
     listener: Listener
     slots: asyncio.Semaphore
@@ -41,16 +50,32 @@ class Session:
     grace: float
     """Seconds between TERM and KILL for a step that is stopped."""
     namespace: str
-    executor: Mapping[str, str]
-    """What runs the steps, as keys name it."""
+    environments: Environments
+    engine_environment: Environment
+    """The engine's own packages, as they were when the run began."""
     mask: Callable[[str], str]
     """Hides values of environment variables in what is stored."""
     policies: Policies
     wait_timeout: float | None
     """How many seconds a task waits for somebody else's execution; None for as long as it takes."""
     records: list[TaskRecord] = field(default_factory=list)
-    failed: bool = False
-    """Whether a task has failed: none is started after that."""
+    leftovers: Leftovers = field(default_factory=Leftovers)
+    _worker_pythons: dict[str, Path] = field(default_factory=dict)
+    _making_overlays: Lock = field(default_factory=Lock)
+
+    def worker_python(self, environment: Environment) -> Path:
+        """The Python that the worker of an environment runs on: one overlay of it for the whole run. Any thread."""
+        with self._making_overlays:
+            python = self._worker_pythons.get(environment.lock.digest)
+            if python is None:
+                python = environment.overlay(self.temporary.new() / "worker").python
+                self._worker_pythons[environment.lock.digest] = python
+            return python
+
+    def remove_workers(self) -> None:
+        """Remove the overlays of the workers, which have ended."""
+        for python in self._worker_pythons.values():
+            remove(python.parents[2])
 
     @cached_property
     def log_directory(self) -> Path:

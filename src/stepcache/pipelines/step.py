@@ -3,101 +3,71 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from stepcache.artifacts.scratch import remove
 from stepcache.cache.cache import Holding
-from stepcache.executors import environment, lightweight
+from stepcache.container_engine import Reference
 from stepcache.executors.lightweight import LightweightComponent
-from stepcache.executors.step import StepCommand
-from stepcache.pipelines import command_line, executor_input, supervised, task_key, task_outputs
-from stepcache.pipelines.executor_input import OutputPaths
-from stepcache.pipelines.model import Component, Container, Task
+from stepcache.pipelines import secret_outputs, step_command, supervised, task_outputs
+from stepcache.pipelines.command_work import CommandWork
+from stepcache.pipelines.place import Place
 from stepcache.pipelines.session import Session
-from stepcache.pipelines.task_key import TaskKey
+from stepcache.pipelines.step_command import Workshop
 from stepcache.pipelines.task_record import TaskRecord
 from stepcache.pipelines.values import Values
 from stepcache.pipelines.work import StepFailedError
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """The execution of a container's command by a process: what, with which inputs. Promises what ``Work`` does."""
+@dataclass(frozen=True, kw_only=True)
+class Step(CommandWork):
+    """A command that runs as a process of this machine."""
 
-    component: Component
-    container: Container
     code: LightweightComponent | None
     """The Python function that the command runs; None for any other command."""
-    inputs: Values
-    run: Mapping[str, str]
-    """The placeholders of the run."""
-    executor: Mapping[str, str]
-    """What runs it, as keys name it."""
-    refreshes: bool = False
+    place: Place
+    containers: Reference | None = None
 
-    def key(self, task: Task, namespace: str, ignored: Collection[str]) -> TaskKey:
-        """See ``Work``."""
-        return task_key.of(
-            task,
-            self.component,
-            self.inputs.without(ignored),
-            namespace,
-            container=self.container,
-            executor=self.executor,
-        )
-
-    def template(self) -> Mapping[str, Any]:
-        """See ``Work``."""
-        return {"image": self.container.image, "command": self.container.command, "args": self.container.args}
+    @property
+    def executor(self) -> Mapping[str, str]:
+        """See ``CommandWork``."""
+        return self.place.executor
 
     async def perform(self, record: TaskRecord, session: Session, holding: Holding | None) -> Values:
         """See ``Work``."""
+        python = await self.place.ready()
         scratch = await asyncio.to_thread(session.artifacts.scratch)
         temporary = session.temporary.new()
         try:
-            command = await asyncio.to_thread(_prepare, self, scratch, temporary, session.open_log(record), session)
-            ended = await supervised.run(command, session, holding)
-            if not ended.ok:
-                raise StepFailedError(f"the step {supervised.describe(ended)}")
-            paths = OutputPaths(scratch / "outputs")
-            try:
-                return await asyncio.to_thread(task_outputs.collect, self.component, paths, session.artifacts)
-            except ValueError as error:
-                raise StepFailedError(str(error)) from error
+            workshop = Workshop(scratch, temporary, session.open_log(record), python)
+            return await self._perform(workshop, record, session, holding)
+        except ValueError as error:  # from what the step left, or from what it was to be told
+            raise StepFailedError(session.cluster.redactor.text(str(error))) from None
         finally:
-            await asyncio.shield(asyncio.to_thread(_remove, scratch, temporary))
+            session.leftovers.remove([scratch, temporary])
 
-
-def _remove(*directories: Path) -> None:
-    for directory in directories:
-        remove(directory)
-
-
-def _prepare(step: Step, scratch: Path, temporary: Path, log: Path, session: Session) -> StepCommand:
-    paths = OutputPaths(scratch / "outputs")
-    work = scratch / "work"
-    for directory in (
-        work,
-        paths.parameter("x").parent,
-        paths.artifact("x").parent,
-    ):
-        directory.mkdir(parents=True)
-    told = executor_input.build(step.component, step.inputs, paths, session.artifacts.path)
-    if step.code is None:
-        argv = command_line.resolve((*step.container.command, *step.container.args), told, step.run)
-        declared = step.container.environment
-    else:
-        module = scratch / lightweight.MODULE_NAME
-        module.write_text(step.code.source, encoding="utf-8")
-        argv = command_line.resolve(lightweight.command(step.code, sys.executable, module), told, step.run)
-        declared = {**step.container.environment, **lightweight.ENVIRONMENT}
-    return StepCommand(
-        argv=tuple(argv),
-        environment=environment.build(declared, session.environment, temporary),
-        directory=work,
-        log=log,
-    )
+    async def _perform(
+        self, workshop: Workshop, record: TaskRecord, session: Session, holding: Holding | None
+    ) -> Values:
+        command = await asyncio.to_thread(
+            step_command.prepare,
+            workshop,
+            container=self.container,
+            code=self.code,
+            component=self.component,
+            inputs=self.inputs,
+            run=self.run,
+            provision=self.provision,
+            session=session,
+        )
+        try:
+            ended = await supervised.run(command, session, holding)
+        finally:
+            if session.cluster.redactor:
+                await asyncio.shield(asyncio.to_thread(session.cluster.redactor.file, workshop.log))
+        if not ended.ok:
+            raise StepFailedError(f"the step {ended.describe()}")
+        values = await asyncio.to_thread(task_outputs.collect, self.component, workshop.outputs, session.artifacts)
+        if self.provision.has_secrets:
+            await secret_outputs.warn(values, record, session)
+        return values

@@ -1,23 +1,49 @@
-"""A process that executes a task, below the engine's supervisor and under the task's claim."""
+"""What executes a task, a process or a container, below the engine's supervisor and under the task's claim."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
+from typing import Protocol
 
 from stepcache.cache.cache import Holding
 from stepcache.cache.holder import StepProcess
-from stepcache.executors.running_step import RunningStep
+from stepcache.errors import InputError
 from stepcache.executors.step import StepCommand, StepExit
 from stepcache.pipelines.session import Session
-from stepcache.pipelines.work import StepStoppedError
+from stepcache.pipelines.work import StepFailedError, StepStoppedError
+from stepcache.processes import Process
+
+
+class Running(Protocol):
+    """A step that was started: ``RunningStep`` and ``RunningContainer`` say what each promises."""
+
+    process: Process
+    group: int
+    reaper: Process
+
+    async def wait(self) -> StepExit:
+        """How it ended, when nothing of it is left."""
+
+    async def stop(self, grace: float) -> StepExit:
+        """End it."""
 
 
 async def run(command: StepCommand, session: Session, holding: Holding | None) -> StepExit:
-    """Run ``command`` and answer how it ended, when no process of it is left.
+    """Run ``command`` as a process and answer how it ended; raises as ``follow`` does."""
+    return await follow(session.supervisor.run(command), session, holding)
 
-    Raises StepStoppedError when the claim was lost: it was stopped then. A cancellation stops it first.
+
+async def follow(start: Awaitable[Running], session: Session, holding: Holding | None) -> StepExit:
+    """Start a step and answer how it ended, when nothing of it is left.
+
+    Raises StepStoppedError when the claim was lost: it was stopped then. A cancellation stops it first. Raises
+    StepFailedError for what cannot be started.
     """
-    running = await session.supervisor.run(command)
+    try:
+        running = await start
+    except InputError as error:
+        raise StepFailedError(str(error)) from error
     try:
         if holding is None:
             return await running.wait()
@@ -28,16 +54,7 @@ async def run(command: StepCommand, session: Session, holding: Holding | None) -
         raise
 
 
-def describe(ended: StepExit) -> str:
-    """How a process ended, in words that follow its name."""
-    if ended.signal is not None:
-        import signal
-
-        return f"was ended by {signal.Signals(ended.signal).name}"
-    return f"ended with exit code {ended.code}"
-
-
-async def _wait_while_held(running: RunningStep, holding: Holding, grace: float) -> StepExit:
+async def _wait_while_held(running: Running, holding: Holding, grace: float) -> StepExit:
     ended = asyncio.ensure_future(running.wait())
     lost = asyncio.ensure_future(holding.lost.wait())
     try:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from stepcache.executors.environments import credentials
 from stepcache.keys import strict
 from stepcache.keys.strict import CustomKey, InputArtifact, Parts
 from stepcache.pipelines.model import Component, Container, Task
+from stepcache.pipelines.platform.provision import KeyShare
 from stepcache.pipelines.values import ArtifactValue, Values
+
+_NO_SHARE = KeyShare()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +26,10 @@ class TaskKey:
     _parts: Parts
 
     def parts(self, mask: Callable[[str], str]) -> str:
-        """The parts as a JSON text, for ``explain``; values of environment variables are masked."""
-        return json.dumps(strict.stored_parts(self._parts, mask), sort_keys=True)
+        """The parts as a JSON text, for ``explain``; values of environment variables are masked, and passwords in
+        the addresses of package indexes, which the SDK writes into commands.
+        """
+        return credentials.mask(json.dumps(strict.stored_parts(self._parts, mask), sort_keys=True))
 
 
 def of(  # noqa: PLR0913 - each is a part of the key
@@ -34,6 +40,7 @@ def of(  # noqa: PLR0913 - each is a part of the key
     *,
     container: Container,
     executor: Mapping[str, str],
+    share: KeyShare = _NO_SHARE,
 ) -> TaskKey:
     """The key of one execution of ``component`` as ``task`` asks for it; ``executor`` names what will run it.
 
@@ -42,15 +49,20 @@ def of(  # noqa: PLR0913 - each is a part of the key
     """
     custom = CustomKey(task.component, task.cache_key) if task.cache_key else None
     parts = Parts(
-        component=_component(_Hashed(component, container)),
+        component=_with_claims(_component(_Hashed(component, container)), share.claims),
         namespace=namespace,
         input_parameters=inputs.parameters,
         input_artifacts={name: [_input(value) for value in values] for name, values in inputs.artifacts.items()},
-        env=container.environment,
+        env={**container.environment, **share.env},
+        secrets=share.secrets,
         executor=executor,
         custom=custom,
     )
     return TaskKey(strict.strict_key(parts), parts)
+
+
+def _with_claims(component: strict.Component, claims: tuple[str, ...]) -> strict.Component:
+    return replace(component, pvc_names=claims) if claims else component
 
 
 @dataclass(frozen=True, slots=True, eq=False)

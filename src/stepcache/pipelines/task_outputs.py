@@ -27,10 +27,10 @@ def collect(component: Component, paths: OutputPaths, store: ArtifactStore) -> V
     Raises ValueError, with a sentence for people, when the step did not leave what it declares.
     """
     written = _executor_output(paths)
-    parameters = {
-        name: _parameter(name, kind, written.get("parameterValues", {}), paths)
-        for name, kind in component.outputs.items()
-    }
+    values = written.get("parameterValues", {})
+    # KFP passes on what the step says there, declared or not.
+    parameters = {name: plain(value) for name, value in values.items() if name not in component.outputs}
+    parameters |= {name: _parameter(name, kind, values, paths) for name, kind in component.outputs.items()}
     records = written.get("artifacts", {})
     artifacts = {
         name: tuple(

@@ -12,6 +12,8 @@ from stepcache.cache.output import Output
 from stepcache.cache.reason import Reason
 from stepcache.cache.ticket import Ticket, Verify
 from stepcache.errors import ExecutionFailedError
+from stepcache.executors.containers.running_container import ContainerNotEndedError
+from stepcache.executors.environments import credentials
 from stepcache.pipelines.model import Task
 from stepcache.pipelines.session import Session
 from stepcache.pipelines.task_key import TaskKey
@@ -37,7 +39,7 @@ class TaskRun:
         """
         session = self.session
         policy = session.policies.of(session.pipeline.name, self.work.component.name, self.record.name)
-        if not (self.task.cached if policy.cache is None else policy.cache):
+        if not self.work.is_reusable or not (self.task.cached if policy.cache is None else policy.cache):
             return await self._uncached()
         key = self.work.key(self.task, session.namespace, policy.ignore_inputs or frozenset())
         self.record.key = key.digest
@@ -49,9 +51,11 @@ class TaskRun:
             label=f"run {session.context.run_id} task {self.record.name}",
             supervisor=session.supervisor.process,
             verify=policy.verify or Verify.DIGEST,
+            containers=self.work.containers,
         )
         reused = await self.session.cache.reuse(ticket)
-        return await self._claimed(ticket, key) if reused is None else self._take(reused)
+        values = None if reused is None else self._take(reused, ticket)
+        return await self._claimed(ticket, key) if values is None else values
 
     async def _uncached(self) -> Values:
         for attempt in range(1 + self.task.retry.max_retries):
@@ -82,7 +86,10 @@ class TaskRun:
                             raise
                         self._tell_retry(attempt, error)
             if isinstance(answer, Reused):
-                return self._take(answer)
+                values = self._take(answer, ticket)
+                if values is not None:
+                    return values
+                continue
             if isinstance(answer, Holding):
                 attempt += 1
                 await self._back_off(attempt)
@@ -118,6 +125,9 @@ class TaskRun:
         except StepFailedError as error:
             await holding.fail(json.dumps({"error": str(error), "log": self.record.log}))
             raise
+        except ContainerNotEndedError as error:  # it may run on, so nobody else may begin
+            holding.abandon()
+            raise StepFailedError(str(error)) from error
         except BaseException:
             await asyncio.shield(holding.release())
             raise
@@ -133,10 +143,11 @@ class TaskRun:
             for artifact in artifacts
             if artifact.content is not None
         }
-        output = Output({**values.to_document(), "log": self.record.log}, tuple(contents))
+        kept = self.session.cluster.concealment.conceal(values)
+        output = Output({**kept, "log": self.record.log}, tuple(contents))
         return Record(
             output=output.to_text(),
-            template=json.dumps(self.work.template(), sort_keys=True),
+            template=credentials.mask(json.dumps(self.work.template(), sort_keys=True)),
             description=Description(
                 namespace=self.session.namespace,
                 pipeline=self.session.pipeline.name,
@@ -149,13 +160,17 @@ class TaskRun:
             artifacts=tuple(ArtifactReference(content.digest, content.size) for content in contents),
         )
 
-    def _take(self, reused: Reused) -> Values:
+    def _take(self, reused: Reused, ticket: Ticket) -> Values | None:
         document = reused.output.value
+        values = self.session.cluster.concealment.reveal(document)
+        if values is None:  # a secret in it has changed
+            ticket.max_staleness = 0
+            return None
         self.record.result = CacheResult.SHARED if reused.shared else CacheResult.HIT
         self.record.reason = ""
         self.record.log = document.get("log", "")
         self.record.waiting_for = ""
-        return Values.from_document(document)
+        return values
 
     def _executing(self, result: CacheResult, reason: Reason) -> None:
         self.record.state = State.RUNNING

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from stepcache.errors import InputError
 from stepcache.pipelines import importing, step_codes
 from stepcache.pipelines.model import Component, OtherExecutor, Pipeline
+from stepcache.pipelines.platform import claims
 
 
 def check(pipeline: Pipeline, source: str, *, commands: bool) -> None:
@@ -40,4 +41,6 @@ def _executor(component: Component, pipeline: Pipeline) -> Iterator[str]:
 
 def _is_command(component: Component, pipeline: Pipeline) -> bool:
     executor = pipeline.executors[str(component.body)]
-    return not isinstance(executor, OtherExecutor) and step_codes.find(executor) is None
+    if isinstance(executor, OtherExecutor) or claims.operation(executor) is not None:
+        return False
+    return step_codes.find(executor) is None

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 from stepcache.cache.cache import Holding
+from stepcache.container_engine import Reference
 from stepcache.pipelines.model import Component, Task
 from stepcache.pipelines.session import Session
 from stepcache.pipelines.task_key import TaskKey
@@ -31,6 +32,14 @@ class Work(Protocol):
     @property
     def refreshes(self) -> bool:
         """Whether an earlier result is not good enough, whatever its age."""
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether another run may take over its outputs: caching is off for what is not."""
+
+    @property
+    def containers(self) -> Reference | None:
+        """The container engine that it runs on; None when it does not."""
 
     def key(self, task: Task, namespace: str, ignored: Collection[str]) -> TaskKey:
         """The strict key of this work as ``task`` asks for it; inputs with a name in ``ignored`` do not count."""

@@ -2,25 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from stepcache.pipelines import importing, step_codes
+from stepcache.pipelines.container_step import ContainerStep
 from stepcache.pipelines.importing import Import
 from stepcache.pipelines.model import Component, Container, OtherExecutor
+from stepcache.pipelines.place import Place
+from stepcache.pipelines.platform import claims
+from stepcache.pipelines.platform.claim_work import ClaimWork
+from stepcache.pipelines.platform.names import Known
+from stepcache.pipelines.platform.pod import Pod
+from stepcache.pipelines.platform.provision import Provision
 from stepcache.pipelines.session import Session
 from stepcache.pipelines.step import Step
+from stepcache.pipelines.task_record import TaskRecord
 from stepcache.pipelines.values import Values
 from stepcache.pipelines.work import Work
 
+_NOTHING = Provision()
 
-def of(component: Component, inputs: Values, run: Mapping[str, str], session: Session) -> Work:
-    """What a task that executes ``component`` does with these inputs; ``run`` holds the placeholders of the run.
 
-    Raises ValueError, with a sentence for people, for an executor that nothing here executes.
+async def of(component: Component, inputs: Values, known: Known, record: TaskRecord, session: Session) -> Work:
+    """What a task that executes ``component`` does with these inputs.
+
+    Raises ValueError, with a sentence for people, for an executor that nothing here executes, and StepFailedError
+    for requirements that cannot be resolved.
     """
     executor = session.pipeline.executors[str(component.body)]
+    run = known.placeholders
     if isinstance(executor, Container):
-        return Step(component, executor, step_codes.find(executor), inputs, run, session.executor)
+        operation = claims.operation(executor)
+        if operation is not None:
+            return ClaimWork(component, operation, inputs)
+        keyed = session.cluster.concealment.for_key(inputs)
+        provision = _provision(str(component.body), known, record, session)
+        if session.containers is not None:
+            return await ContainerStep.of(
+                component,
+                executor,
+                inputs,
+                run,
+                keyed=keyed,
+                provision=provision,
+                settings=session.cluster.settings.of(str(component.body)),
+                runtime=session.containers,
+            )
+        code = step_codes.find(executor)
+        return Step(
+            component=component,
+            container=executor,
+            code=code,
+            inputs=inputs,
+            run=run,
+            place=await Place.of(code, session.environments, session.engine_environment),
+            keyed=keyed,
+            provision=provision,
+        )
     if isinstance(executor, OtherExecutor) and executor.kind == importing.KIND:
         return Import.of(component, executor.document, inputs, run)
     raise ValueError(f"component '{component.name}' is executed by '{executor.kind}', which needs Google Cloud")
+
+
+def _provision(label: str, known: Known, record: TaskRecord, session: Session) -> Provision:
+    if not session.cluster.settings.asks(label):  # as most do: on the way of every hit
+        return _NOTHING
+    pod = Pod.of(session.pipeline.name, session.context.run_id, record.name, session.namespace)
+    return session.cluster.provide(label, known, pod)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from stepcache.stores.runs import RunRow, TaskRow
 
@@ -26,6 +27,10 @@ _TASKS = """
       FROM tasks"""
 
 
+_run_columns = attrgetter(*(field.name for field in fields(RunRow)))
+_task_columns = attrgetter(*(field.name for field in fields(TaskRow)))
+
+
 @dataclass(frozen=True, slots=True)
 class RunEnd:
     """What ``RunStore.finish_run`` was called with."""
@@ -40,12 +45,12 @@ class RunEnd:
 
 def save_run(connection: sqlite3.Connection, run: RunRow) -> None:
     """Insert or replace."""
-    connection.execute(_SAVE_RUN, astuple(run))
+    connection.execute(_SAVE_RUN, _run_columns(run))
 
 
 def save_tasks(connection: sqlite3.Connection, tasks: Sequence[TaskRow]) -> None:
     """Insert or replace all."""
-    connection.executemany(_SAVE_TASK, [astuple(task) for task in tasks])
+    connection.executemany(_SAVE_TASK, list(map(_task_columns, tasks)))
 
 
 def finish_run(connection: sqlite3.Connection, end: RunEnd) -> bool:

@@ -1,0 +1,60 @@
+"""Where a step runs: the Python environment of a component, known by its lock before it is there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stepcache.errors import StepcacheError, StoreUnavailableError
+from stepcache.executors.environments.request import Request
+from stepcache.executors.lightweight import LightweightComponent
+from stepcache.pipelines.work import StepFailedError
+
+if TYPE_CHECKING:
+    from stepcache.executors.environments.environment import Environment
+    from stepcache.executors.environments.environments import Environments
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The environment that a step needs. Looking at it resolves requirements; only ``ready`` installs anything."""
+
+    environments: Environments
+    engine: Environment
+    """The engine's own environment, for components that ask for no packages."""
+    request: Request | None
+    executor: Mapping[str, str]
+    """What runs the step, as keys name it."""
+
+    @classmethod
+    async def of(cls, code: LightweightComponent | None, environments: Environments, engine: Environment) -> Place:
+        """The place of a component's steps; ``code`` is None for a command that is no Python component.
+
+        Raises StepFailedError when its requirements cannot be resolved.
+        """
+        try:
+            request = None if code is None else Request.of_component(code)
+            if request is None:
+                return cls(environments, engine, None, engine.described())
+            lock = environments.kept_now(request) or await environments.lock(request)
+        except StoreUnavailableError:
+            raise
+        except StepcacheError as error:
+            raise _failed(error) from error
+        return cls(environments, engine, request, {**engine.described(), "lock": lock.digest})
+
+    async def ready(self) -> Environment:
+        """The environment, installed if need be. Raises StepFailedError when it cannot be."""
+        if self.request is None:
+            await asyncio.to_thread(self.environments.remember, self.engine.lock)
+            return self.engine
+        try:
+            return await self.environments.ready(self.request)
+        except StepcacheError as error:
+            raise _failed(error) from error
+
+
+def _failed(error: StepcacheError) -> StepFailedError:
+    return StepFailedError(f"{error} ({error.remedy})" if error.remedy else str(error))

@@ -1,0 +1,77 @@
+"""What a pipeline asks for and nobody does: said once for each run, in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from stepcache.pipelines.model import Container, Dag, Pipeline
+from stepcache.pipelines.platform.settings import PlatformSettings
+
+HONOURED_ON_THE_HOST = frozenset(
+    {
+        "secrets as files",
+        "secrets as variables",
+        "config maps as files",
+        "config maps as variables",
+        "volume claims",
+        "pod fields as variables",
+        "ephemeral volumes",
+        "empty directories",
+        "workspace",
+    }
+)
+HONOURED_IN_CONTAINERS = HONOURED_ON_THE_HOST | {"image pull policy"}
+"""What a step gets that runs as a subprocess. Timeouts are not among them: whoever keeps them adds them."""
+
+_RESOURCES = {
+    "cpuLimit": "CPU limit",
+    "resourceCpuLimit": "CPU limit",
+    "memoryLimit": "memory limit",
+    "resourceMemoryLimit": "memory limit",
+    "cpuRequest": "CPU request",
+    "resourceCpuRequest": "CPU request",
+    "memoryRequest": "memory request",
+    "resourceMemoryRequest": "memory request",
+    "accelerator": "accelerator",
+}
+_NAMED = 5  # tasks that a setting names; of more the number is given
+
+
+def sentence(
+    pipeline: Pipeline, settings: PlatformSettings, honoured: Collection[str] = HONOURED_ON_THE_HOST
+) -> str:
+    """Which settings are ignored, and for which tasks; empty when none is.
+
+    ``honoured`` are the kinds that are carried out (``parsing.EXECUTOR_KINDS``, ``parsing.PIPELINE_KINDS`` and
+    resources), which depends on what executes the steps.
+    """
+    tasks: dict[str, list[str]] = {}
+    for kind, task in _asked(pipeline, settings):
+        if kind not in honoured:
+            tasks.setdefault(kind, []).append(task)
+    parts = [f"{kind} ({_named(names)})" for kind, names in sorted(tasks.items())]
+    parts += sorted(kind for kind in settings.kinds if kind not in honoured)
+    return f"ignored, since only a cluster carries it out: {', '.join(parts)}" if parts else ""
+
+
+def _asked(pipeline: Pipeline, settings: PlatformSettings) -> Iterator[tuple[str, str]]:
+    for component in (pipeline.root, *pipeline.components.values()):
+        for task in component.body.tasks.values() if isinstance(component.body, Dag) else ():
+            label = pipeline.components[task.component].body
+            if isinstance(label, str):
+                executor = pipeline.executors.get(label)
+                resources = executor.resources if isinstance(executor, Container) else {}
+                for kind in dict.fromkeys((*_kinds_of(resources), *settings.of(label).kinds)):
+                    yield kind, task.name
+
+
+def _kinds_of(resources: Collection[str]) -> Iterator[str]:
+    for name in resources:
+        yield _RESOURCES.get(name, f"'{name}' (unknown)")
+
+
+def _named(tasks: list[str]) -> str:
+    names = sorted(set(tasks))
+    if len(names) > _NAMED:
+        return f"{len(names)} tasks"
+    return ", ".join(names)

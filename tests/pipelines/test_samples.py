@@ -1,0 +1,167 @@
+"""Every sample of kubeflow/pipelines ends as KFP would end it, and a second run executes none of its cached tasks.
+
+The runs go on at the same time, by one engine, as they would in a service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from stepcache import api
+from stepcache.pipelines import arguments, loading
+from stepcache.pipelines.engine import Engine, Options
+from stepcache.pipelines.platform.bindings import Bindings
+from stepcache.pipelines.result import RunResult
+from stepcache.pipelines.root_inputs import Given
+from stepcache.settings import Settings
+from stepcache.stores.opening import FullStore
+
+SAMPLES = Path(__file__).parents[1] / "data" / "pipelines"
+
+MEANT_TO_FAIL = {
+    "fail_v2",
+    "pipeline_as_exit_task",
+    "pipeline_with_exit_handler",
+    "pipeline_with_multiple_exit_handlers",
+}
+NEEDS = {
+    "modelcar": "an image of a model from a registry",
+    "pipeline_with_artifact_upload_download": "a data set of Hugging Face's",
+    "pipeline_with_dynamic_task_output_custom_training_job": "Google Cloud",
+    "pipeline_with_importer": "Google Cloud Storage",
+    "pipeline_with_various_io_types": "the program of the image gcr.io/image",
+    "pythonic_artifact_with_single_return": "Google Cloud Storage",
+    "ray_integration_compiled": "a Ray cluster",
+    "two_step_pipeline": "Google Cloud's gsutil",
+}
+"""What a sample needs that is not on this machine; it ends FAILED."""
+
+NEVER_REUSED = {
+    "component_with_task_final_status_GH-12033": set[str](),
+    "local_execution_pipeline_with_exit_handler": {"record-exit"},
+    "pipeline_as_exit_task": {"conditional-notification/get-run-state"},
+    "pipeline_with_input_status_state": {"echo-state"},
+}
+"""Tasks whose inputs name the run, so that they are others in each run, under KFP too."""
+
+RANDOM = {"flip_coin", "if_elif_else_complex", "pipeline_with_nested_conditions_yaml"}
+"""Have tasks without caching that leave other values each time, so that those after them are others too."""
+
+PARAMETERS: dict[str, dict[str, str]] = {
+    "add_numbers": {"a": "1", "b": "2"},
+    "arguments_parameters": {"param2": "x"},
+    "dict_input": {"struct": '{"a": 1}'},
+    "env-var": {"env_var": "HOME"},
+    "identity": {"value": "v"},
+    "lightweight_python_functions_pipeline": {"message": "m"},
+    "pipeline_with_dynamic_task_output_custom_training_job": {"location": "l", "project": "p"},
+    "pipeline_with_parallelfor_pipeline_param": {"loop_parameter": '["a", "b"]', "prefix": "p"},
+    "pipeline_with_various_io_types": {"input1": "x"},
+    "preprocess": {"input_dict_parameter": '{"A": 1}', "input_list_parameter": '["a"]', "message": "m"},
+}
+ARTIFACTS = {
+    "component_with_metadata_fields": ("dataset_a", "dataset_b"),
+    "input_artifact": ("data",),
+    "pipeline_with_various_io_types": ("input3",),
+}
+HEAVY = {"pipeline_with_artifact_upload_download", "ray_integration_compiled"}
+"""Need hundreds of megabytes of packages before they fail for want of something else."""
+SLOW = {"log_streaming_compiled"}
+"""Sleeps for a minute."""
+
+
+@dataclass
+class Runs:
+    """Two runs of each sample, one after the other."""
+
+    first: dict[str, RunResult] = field(default_factory=dict)
+    second: dict[str, RunResult] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    directory = tmp_path_factory.mktemp("samples")
+    (directory / "data.txt").write_text("1")
+    (directory / "secret.env").write_text("username=user\npassword=planted-secret\n")
+    return asyncio.run(_run_all(directory))
+
+
+async def _run_all(directory: Path) -> Runs:
+    settings, runs = Settings.resolve({}, home=directory / "home"), Runs()
+    limit = asyncio.Semaphore(6)
+    async with api.opened(settings) as cache:
+        engine = Engine(cache, cast("FullStore", cache.store), settings.home)
+
+        async def run(path: Path) -> None:
+            async with limit:
+                runs.first[path.stem] = await _run(engine, path, directory)
+                runs.second[path.stem] = await _run(engine, path, directory)
+
+        await asyncio.gather(*(run(path) for path in _chosen()))
+    return runs
+
+
+async def _run(engine: Engine, path: Path, directory: Path) -> RunResult:
+    pipeline = loading.load(path)
+    parameters: dict[str, str] = PARAMETERS.get(path.stem, {})
+    if path.stem == "local_execution_pipeline_with_retry":
+        parameters = {"counter_path": str(directory / "counter")}
+    artifacts = {name: (str(directory / "data.txt"),) for name in ARTIFACTS.get(path.stem, ())}
+    inputs = arguments.resolve(pipeline.root, Given(texts=parameters, artifacts=artifacts))
+    secrets = [f"test-secret-{number}={directory / 'secret.env'}" for number in (1, 2, 3)]
+    options = Options(host_commands=True, bindings=Bindings.parse(secrets))
+    return await engine.run(pipeline, inputs, source=path.name, options=options)
+
+
+def _chosen() -> list[Path]:
+    return [path for path in sorted(SAMPLES.glob("*.yaml")) if path.stem not in HEAVY | SLOW]
+
+
+every_sample = pytest.mark.parametrize("name", [path.stem for path in _chosen()])
+
+
+@every_sample
+def test_a_sample_ends_as_kfp_would_end_it(runs: Runs, name: str) -> None:
+    for result in (runs.first[name], runs.second[name]):
+        expected = "FAILED" if name in MEANT_TO_FAIL or name in NEEDS else "SUCCEEDED"
+        assert (str(result.state), result.error if expected == "SUCCEEDED" else "") == (expected, "")
+
+
+@every_sample
+def test_a_second_run_executes_no_cached_task(runs: Runs, name: str) -> None:
+    succeeded = {task.name for task in runs.first[name].tasks if task.state == "SUCCEEDED"}
+    executed = {task.name for task in runs.second[name].tasks if task.result == "miss" and task.name in succeeded}
+    refreshed = {task.name for task in runs.second[name].tasks if task.reason == "refreshed"}  # reimport
+    if name not in RANDOM:
+        assert executed - refreshed == NEVER_REUSED.get(name, set())
+    stored = {task.key for task in runs.first[name].tasks if task.state == "SUCCEEDED"}
+    again = {task.name for task in runs.second[name].tasks if task.result == "miss" and task.key in stored}
+    assert again == refreshed
+
+
+@every_sample
+def test_a_second_run_gives_the_same_outputs(runs: Runs, name: str) -> None:
+    first, second = _outputs(runs.first[name]), _outputs(runs.second[name])
+    assert {key: second[key] for key in first.keys() & second} == {key: first[key] for key in first.keys() & second}
+    if name not in RANDOM:
+        assert runs.first[name].outputs == runs.second[name].outputs
+
+
+def _outputs(result: RunResult) -> dict[str, str]:
+    """What each key led to, artifacts by their digests."""
+    return {
+        task.key: json.dumps(task.outputs.to_document(), sort_keys=True)
+        for task in result.tasks
+        if task.key and task.outputs is not None
+    }
+
+
+def test_every_exception_is_there() -> None:
+    names = {path.stem for path in SAMPLES.glob("*.yaml")}
+    assert names >= MEANT_TO_FAIL | NEEDS.keys() | HEAVY | SLOW | PARAMETERS.keys() | ARTIFACTS.keys()
