@@ -96,7 +96,7 @@ async def test_a_reaper_that_is_killed_between_two_steps_harms_none(supervisor: 
     for _ in range(5):
         running = await supervisor.run(component.command(forked=True))
         assert component.ended(await running.wait()).how.ok
-        with contextlib.suppress(ProcessLookupError):  # the step after a kill may run by exec: its reaper ends with it
+        with contextlib.suppress(ProcessLookupError):  # a step that ran by exec, after a kill: its reaper ended too
             os.kill(running.reaper.pid, signal.SIGKILL)
 
 
