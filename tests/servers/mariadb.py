@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager, closing
 from typing import Any
 
 import aiomysql
+import pymysql
 
 from tests.servers.server import Server, ServerMissingError, Session
 
+_DEADLOCK = 1213  # "try restarting transaction"
 _FAST = ("--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-flush-method=nosync")
 
 
@@ -35,9 +37,14 @@ class _Session:
         self._connection = connection
 
     async def run(self, statement: str) -> list[tuple[object, ...]]:
-        async with self._connection.cursor() as cursor:
-            await cursor.execute(statement)
-            return list(await cursor.fetchall())
+        while True:
+            try:
+                async with self._connection.cursor() as cursor:
+                    await cursor.execute(statement)
+                    return list(await cursor.fetchall())
+            except pymysql.err.OperationalError as error:
+                if error.args[0] != _DEADLOCK:
+                    raise
 
 
 class MariadbServer(Server):

@@ -40,6 +40,10 @@ class SqliteWorld:
         self._make = make
 
     @property
+    def url(self) -> str:
+        return f"sqlite:///{self.path}"
+
+    @property
     def store(self) -> FullStore:
         return self.opened[0]
 
