@@ -22,6 +22,7 @@ lint: .venv/ready
 bench: .venv/ready
 	.venv/bin/python benchmarks/lookup.py
 	.venv/bin/python benchmarks/engine.py
+	.venv/bin/python benchmarks/subdag.py
 	.venv/bin/python benchmarks/databases.py
 
 clean:

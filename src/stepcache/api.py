@@ -71,6 +71,31 @@ async def opened(settings: Settings) -> AsyncIterator[Cache]:
         await store.close()
 
 
+@asynccontextmanager
+async def opened_to_read(settings: Settings) -> AsyncIterator[Cache]:
+    """Open the cache that ``settings`` describe as it stands, to look at it: nothing is made or changed anywhere.
+
+    Where there is no store, the cache is an empty one. It must not be asked for anything that writes. Raises
+    InputError and StoreUnavailableError as ``opened`` does.
+    """
+    from stepcache.artifacts.local import LocalArtifactStore
+    from stepcache.stores.memory import MemoryStore
+    from stepcache.stores.opening import open_to_read
+
+    store = await open_to_read(settings.store) or MemoryStore()
+    try:
+        known = await store.settled(_ARTIFACTS)
+        if known is None:  # nothing was ever stored
+            artifacts = LocalArtifactStore(settings.artifacts, "", read_only=True)
+        else:
+            identity = _agreed(store, known, settings.artifacts)
+            artifacts = LocalArtifactStore.open(settings.artifacts, identity, read_only=True)
+        async with Cache(store, artifacts) as cache:
+            yield cache
+    finally:
+        await store.close()
+
+
 async def _artifacts(store: Store, root: Path) -> LocalArtifactStore:
     """The one artifact store that belongs to ``store``: entries of one process must be found by all.
 
@@ -87,10 +112,16 @@ async def _artifacts(store: Store, root: Path) -> LocalArtifactStore:
     if known is None:
         made = LocalArtifactStore.open(root)
         known = await store.settle(_ARTIFACTS, json.dumps({"location": location, "id": made.identity}))
+    return LocalArtifactStore.open(root, _agreed(store, known, root))
+
+
+def _agreed(store: Store, known: str, root: Path) -> str:
+    """The identity of the artifact store that ``known`` tells of. Raises InputError when it is not at ``root``."""
     settled = json.loads(known)
+    location = root.as_uri()
     if settled["location"] != location:
         raise InputError(
             f"the store {store.url} keeps its outputs at {settled['location']}, not at {location}",
             remedy=f"leave --artifacts and STEPCACHE_ARTIFACTS out, or set them to {settled['location']}",
         )
-    return LocalArtifactStore.open(root, settled["id"])
+    return str(settled["id"])

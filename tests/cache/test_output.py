@@ -16,7 +16,10 @@ artifacts = st.builds(
 )
 
 
-@given(st.builds(Output, json_values, st.lists(artifacts).map(tuple)))
+digests = st.text("0123456789abcdef", min_size=64, max_size=64)
+
+
+@given(st.builds(Output, json_values, st.lists(artifacts).map(tuple), st.dictionaries(digests, st.text())))
 def test_an_output_is_read_back_as_it_was(output: Output) -> None:
     assert Output.from_text(output.to_text()) == output
 
@@ -29,6 +32,7 @@ def test_an_output_is_read_back_as_it_was(output: Output) -> None:
         '{"value": 1, "artifacts": [["aa", 1, "socket"]]}', '{"value": 1, "artifacts": [["aa", "1", "file"]]}',
         '{"value": 1, "artifacts": [[1, 1, "file"]]}', '{"value": 1',
         '{"value": 1, "artifacts": [["../../../etc/passwd", 1, "file"]]}',
+        '{"value": 1, "rests_on": 7}', '{"value": 1, "rests_on": {"a": "b"}}', '{"value": 1, "rests_on": ["a"]}',
         '{"value": 1, "artifacts": [["' + "A" * 64 + '", 1, "file"]]}',
     ],
 )  # fmt: skip

@@ -132,6 +132,44 @@ def test_steps_run_in_their_images_and_are_reused(world: World, tmp_path: Path) 
     assert results(_run(world, tmp_path / "home", pipeline)) == {"make": "hit", "read": "hit"}
 
 
+def test_a_plan_looks_at_images_and_pulls_none(world: World, tmp_path: Path) -> None:
+    pipeline, home = _write(tmp_path / "pipeline.json"), tmp_path / "home"
+
+    def planned() -> dict[str, tuple[str, str | None]]:
+        ended = call(
+            home, "plan", pipeline, "--json", "--executor", "container", environment=dict(world.environment)
+        )
+        assert ended.returncode == 0, ended.stderr
+        return {task["name"]: (task["result"], task["reason"]) for task in json.loads(ended.stdout)["tasks"]}
+
+    assert planned() == {"make": ("miss", "first_seen"), "read": ("unknown", "inputs")}
+    assert not home.exists()
+    assert _run(world, home, pipeline).returncode == 0
+    assert planned() == {"make": ("hit", None), "read": ("hit", None)}
+    pipeline.write_text(pipeline.read_text().replace(worlds.PLAIN, "registry.invalid/not-here:1", 1))
+    assert planned() == {"make": ("unknown", "image"), "read": ("unknown", "inputs")}
+
+
+def test_a_nested_pipeline_is_reused_as_a_whole(world: World, tmp_path: Path) -> None:
+    pipeline = _write(tmp_path / "pipeline.json")
+    spec = json.loads(pipeline.read_text())
+    spec["components"]["comp-inner"] = spec["root"]
+    output = {"valueFromParameter": {"producerSubtask": "inner", "outputParameterKey": "text"}}
+    spec["root"] = {
+        "dag": {
+            "tasks": {"inner": {"componentRef": {"name": "comp-inner"}}},
+            "outputs": {"parameters": {"text": output}},
+        },
+        "outputDefinitions": {"parameters": {"text": {"parameterType": "STRING"}}},
+    }
+    pipeline.write_text(json.dumps(spec))
+    home = tmp_path / "home"
+    assert results(_run(world, home, pipeline)) == {"inner": "none", "inner/make": "miss", "inner/read": "miss"}
+    again = _run(world, home, pipeline)
+    assert results(again) == {"inner": "hit", "inner/make": "hit", "inner/read": "hit"}
+    assert document(again)["outputs"] == {"text": "made by hand"}
+
+
 def test_a_failure_shows_the_log_of_the_container(world: World, tmp_path: Path) -> None:
     pipeline = _write(tmp_path / "pipeline.json", second='cat "$0"; exit 7')
     ended = _run(world, tmp_path / "home", pipeline)

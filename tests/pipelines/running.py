@@ -27,19 +27,26 @@ def run(
     **options: Any,
 ) -> RunResult:
     """Run ``pipeline`` once in ``home``, and close everything again."""
+    return asyncio.run(once(pipeline, home, parameters, artifacts, **options))
 
-    async def once() -> RunResult:
-        settings = Settings.resolve({}, home=home)
-        async with api.opened(settings) as cache:
-            engine = Engine(cache, cast("FullStore", cache.store), home)
-            given = Given(
-                texts=dict(parameters or {}),
-                artifacts={name: (address,) for name, address in (artifacts or {}).items()},
-            )
-            inputs = arguments.resolve(pipeline.root, given)
-            return await engine.run(pipeline, inputs, source="test", options=Options(**options))
 
-    return asyncio.run(once())
+async def once(
+    pipeline: Pipeline,
+    home: Path,
+    parameters: Mapping[str, str] | None = None,
+    artifacts: Mapping[str, str] | None = None,
+    **options: Any,
+) -> RunResult:
+    """The same, on the running event loop."""
+    settings = Settings.resolve({}, home=home)
+    async with api.opened(settings) as cache:
+        engine = Engine(cache, cast("FullStore", cache.store), home)
+        given = Given(
+            texts=dict(parameters or {}),
+            artifacts={name: (address,) for name, address in (artifacts or {}).items()},
+        )
+        inputs = arguments.resolve(pipeline.root, given)
+        return await engine.run(pipeline, inputs, source="test", options=Options(**options))
 
 
 def states(result: RunResult) -> dict[str, str]:

@@ -1,4 +1,5 @@
-"""Every sample of kubeflow/pipelines ends as KFP would end it, and a second run executes none of its cached tasks.
+"""Every sample of kubeflow/pipelines ends as KFP would end it, and a second run executes none of its cached tasks,
+as its plan said.
 
 The runs go on at the same time, by one engine, as they would in a service.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -16,11 +18,16 @@ import pytest
 from stepcache import api
 from stepcache.pipelines import arguments, loading
 from stepcache.pipelines.engine import Engine, Options
+from stepcache.pipelines.model import Pipeline
+from stepcache.pipelines.planning.plan import Plan
+from stepcache.pipelines.planning.planned_task import Outlook
+from stepcache.pipelines.planning.planner import Planner
 from stepcache.pipelines.platform.bindings import Bindings
 from stepcache.pipelines.result import RunResult
-from stepcache.pipelines.root_inputs import Given
+from stepcache.pipelines.root_inputs import Given, RootInputs
 from stepcache.settings import Settings
 from stepcache.stores.opening import FullStore
+from tests.pipelines.planned import disagreements
 
 SAMPLES = Path(__file__).parents[1] / "data" / "pipelines"
 
@@ -53,6 +60,9 @@ NEVER_REUSED = {
 RANDOM = {"flip_coin", "if_elif_else_complex", "pipeline_with_nested_conditions_yaml"}
 """Have tasks without caching that leave other values each time, so that those after them are others too."""
 
+UNTOLD = {"loop_consume_upstream", "pipeline_with_artifact_custom_path", "pipeline_with_importer_workspace"}
+"""Have cached tasks behind others that are executed each time, so that no plan can tell about them."""
+
 PARAMETERS: dict[str, dict[str, str]] = {
     "add_numbers": {"a": "1", "b": "2"},
     "arguments_parameters": {"param2": "x"},
@@ -78,9 +88,11 @@ SLOW = {"log_streaming_compiled"}
 
 @dataclass
 class Runs:
-    """Two runs of each sample, one after the other."""
+    """Two runs of each sample, one after the other, and a plan before each; the first one for an empty home."""
 
+    before: dict[str, Plan] = field(default_factory=dict)
     first: dict[str, RunResult] = field(default_factory=dict)
+    between: dict[str, Plan] = field(default_factory=dict)
     second: dict[str, RunResult] = field(default_factory=dict)
 
 
@@ -100,14 +112,18 @@ async def _run_all(directory: Path) -> Runs:
 
         async def run(path: Path) -> None:
             async with limit:
-                runs.first[path.stem] = await _run(engine, path, directory)
-                runs.second[path.stem] = await _run(engine, path, directory)
+                pipeline, inputs, options = _given(path, directory)
+                plan = partial(_plan, pipeline, inputs, options)
+                runs.before[path.stem] = await plan(directory / "empty")
+                runs.first[path.stem] = await engine.run(pipeline, inputs, source=path.name, options=options)
+                runs.between[path.stem] = await plan(settings.home)
+                runs.second[path.stem] = await engine.run(pipeline, inputs, source=path.name, options=options)
 
         await asyncio.gather(*(run(path) for path in _chosen()))
     return runs
 
 
-async def _run(engine: Engine, path: Path, directory: Path) -> RunResult:
+def _given(path: Path, directory: Path) -> tuple[Pipeline, RootInputs, Options]:
     pipeline = loading.load(path)
     parameters: dict[str, str] = PARAMETERS.get(path.stem, {})
     if path.stem == "local_execution_pipeline_with_retry":
@@ -115,8 +131,12 @@ async def _run(engine: Engine, path: Path, directory: Path) -> RunResult:
     artifacts = {name: (str(directory / "data.txt"),) for name in ARTIFACTS.get(path.stem, ())}
     inputs = arguments.resolve(pipeline.root, Given(texts=parameters, artifacts=artifacts))
     secrets = [f"test-secret-{number}={directory / 'secret.env'}" for number in (1, 2, 3)]
-    options = Options(host_commands=True, bindings=Bindings.parse(secrets))
-    return await engine.run(pipeline, inputs, source=path.name, options=options)
+    return pipeline, inputs, Options(host_commands=True, bindings=Bindings.parse(secrets))
+
+
+async def _plan(pipeline: Pipeline, inputs: RootInputs, options: Options, home: Path) -> Plan:
+    async with api.opened_to_read(Settings.resolve({}, home=home)) as cache:
+        return await Planner(cache, home).plan(pipeline, inputs, source=pipeline.name, options=options)
 
 
 def _chosen() -> list[Path]:
@@ -151,6 +171,33 @@ def test_a_second_run_gives_the_same_outputs(runs: Runs, name: str) -> None:
     assert {key: second[key] for key in first.keys() & second} == {key: first[key] for key in first.keys() & second}
     if name not in RANDOM:
         assert runs.first[name].outputs == runs.second[name].outputs
+
+
+@every_sample
+def test_a_second_run_lists_the_same_tasks(runs: Runs, name: str) -> None:
+    if name not in RANDOM | MEANT_TO_FAIL | NEEDS.keys():
+        told = [
+            [(task.name, task.component, task.state) for task in result.tasks]
+            for result in (runs.first[name], runs.second[name])
+        ]
+        assert sorted(told[0]) == sorted(told[1])
+
+
+@every_sample
+def test_a_plan_says_what_the_second_run_then_does(runs: Runs, name: str) -> None:
+    assert disagreements(runs.between[name], runs.second[name]) == []
+    unknown = {task.name for task in runs.between[name].tasks if task.outlook is Outlook.UNKNOWN}
+    if name not in RANDOM | MEANT_TO_FAIL | NEEDS.keys() | UNTOLD:
+        assert not unknown
+
+
+@every_sample
+def test_a_plan_before_the_first_run_promises_nothing(runs: Runs, name: str) -> None:
+    reasons = {
+        task.reason for task in runs.before[name].tasks if task.outlook not in (Outlook.UNKNOWN, Outlook.OFF)
+    }
+    assert reasons <= {"", "first_seen", "refreshed"}
+    assert Outlook.HIT not in {task.outlook for task in runs.before[name].tasks}
 
 
 def _outputs(result: RunResult) -> dict[str, str]:

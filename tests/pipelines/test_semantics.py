@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,15 +13,6 @@ from stepcache.pipelines import loading
 from stepcache.pipelines.model import Pipeline
 from stepcache.pipelines.result import RunResult
 from tests.pipelines.running import results, run, states
-
-SOURCE = Path(__file__).parents[1] / "data" / "semantics.py"
-
-
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("semantics")
-    subprocess.run([sys.executable, "-W", "ignore", SOURCE, directory], check=True)
-    return directory
 
 
 @pytest.fixture

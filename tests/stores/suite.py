@@ -16,10 +16,19 @@ from tests.stores.suite_fencing import FencingSuite
 from tests.stores.suite_invalidation import InvalidationSuite
 from tests.stores.suite_runs import RunSuite
 from tests.stores.suite_staleness import StalenessSuite
+from tests.stores.suite_standing import StandingSuite
 from tests.stores.suite_watching import WatchingSuite
 
 
 class StoreSuite(
-    ClaimSuite, FencingSuite, EntrySuite, StalenessSuite, InvalidationSuite, WatchingSuite, RunSuite, DoorSuite
+    ClaimSuite,
+    FencingSuite,
+    EntrySuite,
+    StalenessSuite,
+    InvalidationSuite,
+    WatchingSuite,
+    StandingSuite,
+    RunSuite,
+    DoorSuite,
 ):
     """All of it."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from stepcache.errors import InputError
-from stepcache.stores.opening import open_store, server
+from stepcache.errors import InputError, StoreUnavailableError
+from stepcache.stores.opening import open_store, open_to_read, server
 from tests.stores.world import a_key, a_record
 
 
@@ -37,6 +37,50 @@ async def test_three_slashes_are_relative_and_four_absolute(
         store = await open_store(url)
         assert store.url == f"sqlite:///{tmp_path}/below/store.db"
         await store.close()
+
+
+@pytest.mark.parametrize("name", ["store.db", "what?.db", "100%25.db", "\udcff.db"])
+async def test_a_store_that_is_opened_to_be_read_is_left_as_it_is(tmp_path: Path, name: str) -> None:
+    quoted = name.replace("%", "%25").replace("?", "%3F")
+    store = await open_store(f"sqlite:///{tmp_path}/{quoted}")
+    await store.put(a_key(), a_record())
+    await store.close()
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    reading = await open_to_read(store.url)
+    assert reading is not None
+    assert await reading.lookup(a_key()) is not None
+    assert len(await reading.watch([a_key(number) for number in range(200)])) == 200
+    with pytest.raises(StoreUnavailableError, match="read only"):
+        await reading.put(a_key(), a_record())
+    await reading.close()
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("content", [None, b""])
+async def test_no_store_is_made_to_be_read(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "store.db"
+    if content is not None:
+        path.write_bytes(content)
+    assert await open_to_read(f"sqlite:///{path}") is None
+    assert [found.name for found in tmp_path.iterdir()] == ([] if content is None else ["store.db"])
+    assert content is None or path.read_bytes() == content
+
+
+async def test_what_is_no_store_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    path.write_text("no database " * 100)
+    with pytest.raises(StoreUnavailableError, match="not an SQLite database"):
+        await open_to_read(f"sqlite:///{path}")
+
+
+async def test_a_store_is_read_while_another_process_writes(tmp_path: Path) -> None:
+    store = await open_store(f"sqlite:///{tmp_path}/store.db")
+    await store.put(a_key(), a_record())  # still in the write-ahead log only
+    reading = await open_to_read(store.url)
+    assert reading is not None
+    assert await reading.lookup(a_key()) is not None
+    await reading.close()
+    await store.close()
 
 
 async def test_memory_is_a_new_store_each_time() -> None:

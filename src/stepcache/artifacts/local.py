@@ -22,7 +22,7 @@ from stepcache.artifacts import content, marker
 from stepcache.artifacts.artifact import Artifact, Kind, Verdict
 from stepcache.artifacts.intake import rename, taken
 from stepcache.artifacts.marker import MARKER
-from stepcache.artifacts.proofs import Proofs, look_at
+from stepcache.artifacts.proofs import Proofs, UnwrittenProofs, look_at
 from stepcache.artifacts.scratch import Scratch, remove
 from stepcache.errors import ArtifactStoreUnavailableError, InputError
 
@@ -35,17 +35,20 @@ class LocalArtifactStore:
     Any number of threads and processes may use one root.
     """
 
-    def __init__(self, root: Path, identity: str) -> None:
-        """Use the store at ``root`` (absolute) whose marker holds ``identity``; see ``open``."""
+    def __init__(self, root: Path, identity: str, *, read_only: bool = False) -> None:
+        """Use the store at ``root`` (absolute) whose marker holds ``identity``; see ``open``.
+
+        With ``read_only`` looking at it changes nothing; it is not to be asked to store or remove anything.
+        """
         self.identity = identity
         """128 random bits in hex, made with the root: tells it from another directory at the same place."""
         self._root = root
         self._objects = root / "objects"
-        self._proofs = Proofs(root / "proofs")
+        self._proofs = (UnwrittenProofs if read_only else Proofs)(root / "proofs")
         self._scratch = Scratch(root / "scratch")
 
     @classmethod
-    def open(cls, root: Path, identity: str | None = None) -> Self:
+    def open(cls, root: Path, identity: str | None = None, *, read_only: bool = False) -> Self:
         """Open the store at ``root``; with ``identity`` the one that is known by it, else make it if need be.
 
         Raises ArtifactStoreUnavailableError when the store that is known is not there or another one is in its
@@ -55,7 +58,7 @@ class LocalArtifactStore:
             found = marker.make(root) if identity is None else identity
         if found is None:
             raise _unmounted(root)
-        store = cls(root, found)
+        store = cls(root, found, read_only=read_only)
         with _explained(root):
             store._check()
         return store

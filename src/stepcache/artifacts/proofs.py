@@ -84,6 +84,22 @@ class Proofs:
         return self._directory / digest[:2] / digest
 
 
+class UnwrittenProofs(Proofs):
+    """The proofs of a store that is only read: what is verified now, this process alone remembers."""
+
+    def moment(self) -> int:
+        """The beginning of time: nothing is asked of the file system."""
+        return 0
+
+    def keep(self, artifact: Artifact, look: str, changed: int, moment: int) -> None:  # noqa: ARG002 - as Proofs has it
+        """Note that the bytes were right."""
+        self._known[artifact.digest] = look
+
+    def forget(self, digest: str) -> None:
+        """The artifact is gone, or not what it was."""
+        self._known.pop(digest, None)
+
+
 def look_at(path: Path, kind: Kind) -> tuple[str, int, int]:
     """A text that changes whenever what is at ``path`` does, the newest ctime in it, and the size in bytes.
 

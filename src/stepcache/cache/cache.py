@@ -24,7 +24,8 @@ from stepcache.cache.waiting import LONGEST_PAUSE, SHORTEST_PAUSE, Waiting
 from stepcache.errors import ExecutionFailedError
 from stepcache.stores.claim import Busy, Granted, Hit, Invalidated, Put
 from stepcache.stores.contract import Store
-from stepcache.stores.entry import Entry, is_fresh
+from stepcache.stores.entry import Entry, Record, is_fresh
+from stepcache.stores.standing import stand
 
 if TYPE_CHECKING:
     from stepcache.cache.result import Result
@@ -115,6 +116,35 @@ class Cache:
             ticket.refused = _outdated(ticket)
             return None
         return await self._take(ticket, entry)
+
+    async def peek(self, ticket: Ticket) -> Reused | Reason:
+        """What ``reuse`` would answer, or the reason why nothing; changes nothing, and counts as no hit."""
+        entry = await self._store.lookup(ticket.key)
+        if entry is None:
+            return Reason.FIRST_SEEN
+        if not is_fresh(entry, max_staleness=ticket.max_staleness, asked=ticket.asked()):
+            return _outdated(ticket)
+        return await self.examine(ticket, entry)
+
+    async def examine(self, ticket: Ticket, entry: Entry, output: Output | None = None) -> Reused | Reason:
+        """What ``peek`` answers for a fresh entry; ``output`` is the entry's, if that was read already."""
+        found = await self._inspect(ticket, entry, output)
+        return found if isinstance(found, Reason) else Reused(entry, found, shared=False)
+
+    def count(self, reused: Reused) -> None:
+        """Count a hit of what ``peek`` answered; what it rests on is noted as in use."""
+        self._hits.add(reused.entry.key, reused.output.rests_on)
+
+    async def replace(self, key: str, record: Record) -> Put:
+        """Store a result without a claim, in the place of the one that stands now.
+
+        Race: two that replace one entry. The withdrawal is conditional on the entry that was looked at, and one of
+        the two results stands (``test_two_that_replace_an_entry_leave_one``).
+        """
+        standing = await self._store.lookup(key)
+        if standing is not None:
+            await self._store.withdraw(key, standing.published_by)
+        return await self._store.put(key, record)
 
     async def attempt(self, ticket: Ticket) -> Reused | Holding | Busy:
         """Claim the key once: a result that is there by now, the claim, or who else has it.
@@ -314,23 +344,29 @@ class Cache:
 
     async def _take(self, ticket: Ticket, entry: Entry) -> Reused | None:
         """The entry as a result, or None after it was withdrawn because it is damaged."""
-        damage, output = None, Output(None)
+        found = await self._inspect(ticket, entry)
+        if isinstance(found, Output):
+            self._hits.add(entry.key)
+            return Reused(entry, found, shared=ticket.waited)
+        ticket.refused = found
+        await self._store.withdraw(entry.key, entry.published_by)
+        return None
+
+    async def _inspect(self, ticket: Ticket, entry: Entry, output: Output | None = None) -> Output | Reason:
+        """The entry's output, or what is wrong with it."""
         try:
-            output = Output.from_text(entry.output)
+            output = output or Output.from_text(entry.output)
         except ValueError:
-            damage = Reason.OUTPUT_ALTERED
+            return Reason.OUTPUT_ALTERED
+        if output.rests_on and not await stand(self._store, output.rests_on):
+            return Reason.STALE
         known = self._artifacts.exists if ticket.verify is Verify.EXISTS else self._artifacts.proven
         for artifact in output.artifacts:
             if not known(artifact):
                 damage = _DAMAGE.get(await self._verify(artifact))
                 if damage is not None:
-                    break
-        if damage is None:
-            self._hits.add(entry.key)
-            return Reused(entry, output, shared=ticket.waited)
-        ticket.refused = damage
-        await self._store.withdraw(entry.key, entry.published_by)
-        return None
+                    return damage
+        return output
 
     async def _verify_in_thread(self, artifact: Artifact) -> Verdict:
         return await asyncio.to_thread(self._artifacts.verify, artifact)

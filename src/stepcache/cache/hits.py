@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
+from collections.abc import Collection, Mapping
 
 from stepcache.errors import StoreUnavailableError
 from stepcache.stores.contract import Store
+from stepcache.stores.standing import touch
 
 _FLUSH_AFTER = 1.0  # seconds since the first hit that is not written
 _FLUSH_AT = 1000  # keys
@@ -19,12 +21,15 @@ class HitCounter:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._hits: Counter[str] = Counter()
+        self._resting: dict[str, Collection[str]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._writing: set[asyncio.Task[None]] = set()
 
-    def add(self, key: str) -> None:
-        """One more hit of ``key``."""
+    def add(self, key: str, rests_on: Collection[str] = ()) -> None:
+        """One more hit of ``key``, whose entry rests on those of other keys: they are in use, too."""
         self._hits[key] += 1
+        if rests_on:
+            self._resting[key] = rests_on
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_FLUSH_AFTER, self._flush)
         if len(self._hits) >= _FLUSH_AT:
@@ -42,10 +47,13 @@ class HitCounter:
             self._timer = None
         if self._hits:
             hits, self._hits = self._hits, Counter()
-            task = asyncio.get_running_loop().create_task(self._write(hits), name="write hit counts")
+            resting, self._resting = self._resting, {}
+            task = asyncio.get_running_loop().create_task(self._write(hits, resting), name="write hit counts")
             self._writing.add(task)
             task.add_done_callback(self._writing.discard)
 
-    async def _write(self, hits: Counter[str]) -> None:
+    async def _write(self, hits: Counter[str], resting: Mapping[str, Collection[str]]) -> None:
         with contextlib.suppress(StoreUnavailableError):
+            for key, others in resting.items():
+                await touch(self._store, key, others)
             await self._store.count_hits(hits)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from stepcache.artifacts.artifact import Artifact, Kind
@@ -17,16 +18,21 @@ JsonValue = Any
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A result: a JSON value, and every artifact that must be intact for the result to be reused."""
+    """A result: a JSON value, and everything that must be as it was for the result to be reused."""
 
     value: JsonValue
     artifacts: tuple[Artifact, ...] = ()
+    """Each must be intact."""
+    rests_on: Mapping[str, str] = field(default_factory=dict)
+    """Other entries of the store, by key: each must still be the one with this ``published_by``."""
 
     def to_text(self) -> str:
         """The JSON text. Raises ValueError or TypeError for a value that is not JSON."""
         document: dict[str, JsonValue] = {"value": self.value}
         if self.artifacts:
             document["artifacts"] = [[item.digest, item.size, item.kind.value] for item in self.artifacts]
+        if self.rests_on:
+            document["rests_on"] = dict(self.rests_on)
         return json.dumps(document, allow_nan=False, separators=(",", ":"))
 
     @classmethod
@@ -35,13 +41,20 @@ class Output:
         document = json.loads(text)
         if not isinstance(document, dict) or "value" not in document:
             raise ValueError("not an output of stepcache")
-        artifacts = document.get("artifacts")
-        if artifacts is None:
+        artifacts, rests_on = document.get("artifacts"), document.get("rests_on")
+        if artifacts is None and rests_on is None:
             return cls(document["value"])
         try:
-            return cls(document["value"], tuple(_artifact(*item) for item in artifacts))
+            found = tuple([_artifact(*item) for item in artifacts or ()])
         except TypeError as error:
             raise ValueError("not an output of stepcache") from error
+        return cls(document["value"], found, _entries(rests_on or {}))
+
+
+def _entries(rests_on: JsonValue) -> dict[str, str]:
+    if not isinstance(rests_on, dict) or not all(map(_is_digest, rests_on)):
+        raise ValueError("not entries")
+    return rests_on
 
 
 def _artifact(digest: str, size: int, kind: str) -> Artifact:

@@ -14,6 +14,7 @@ from stepcache.errors import StepcacheError
 
 COMMANDS = {
     "run": "execute a compiled pipeline; reuse what was already done",
+    "plan": "tell what a run would reuse and what it would execute, and why",
     "demo": "eight identical runs at once: each step is executed once",
     "key": "print the cache key that KFP itself would compute",
     "migrate": "bring the tables of a store to this release",

@@ -41,3 +41,16 @@ async def opened(arguments: argparse.Namespace) -> AsyncIterator[Places]:
     chosen = settings(arguments)
     async with api.opened(chosen) as cache:
         yield Places(chosen, cache, cast("FullStore", cache.store))
+
+
+@asynccontextmanager
+async def opened_to_read(arguments: argparse.Namespace) -> AsyncIterator[Places]:
+    """The same as it stands, to look at it: nothing is made or changed. An empty cache where there is no store.
+
+    Raises InputError for a setting that cannot be, and StoreUnavailableError.
+    """
+    from stepcache import api
+
+    chosen = settings(arguments)
+    async with api.opened_to_read(chosen) as cache:
+        yield Places(chosen, cache, cast("FullStore", cache.store))

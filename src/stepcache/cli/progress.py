@@ -134,6 +134,8 @@ def describe(task: TaskRecord) -> str:
 
 
 def _success(task: TaskRecord) -> str:
+    if task.tasks:
+        return f"reused as a whole: {task.tasks} tasks"
     words = {
         CacheResult.HIT: "reused",
         CacheResult.SHARED: "shared with another run, which executed it",
@@ -148,7 +150,7 @@ def _reason(task: TaskRecord) -> str:
 
 def summary(result: RunResult) -> str:
     """One line: how it ended, and what the cache did."""
-    steps = [task for task in result.tasks if task.result is not CacheResult.NONE]
+    steps = [task for task in result.tasks if task.result is not CacheResult.NONE and not task.tasks]
     counts = Counter(task.result for task in steps if task.state is State.SUCCEEDED)
     parts = [
         f"{count} {word}"

@@ -10,17 +10,16 @@ import json
 import signal
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepcache.cli import places, run_options
+from stepcache.cli import pipeline_arguments, places, run_options
 
 if TYPE_CHECKING:
     from stepcache.artifacts.contract import ArtifactStore
     from stepcache.pipelines.engine import Options
     from stepcache.pipelines.model import Pipeline
     from stepcache.pipelines.result import RunResult
-    from stepcache.pipelines.root_inputs import Given, RootInputs
+    from stepcache.pipelines.root_inputs import RootInputs
 
 _OBJECTS_PER_COLLECTION = 100_000
 """A pipeline is many objects that stay: looking through them for garbage every 700 takes a part of a warm run."""
@@ -37,63 +36,19 @@ exit codes:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``stepcache run``."""
-    parser.add_argument(
-        "file",
-        metavar="FILE",
-        help="a pipeline compiled by the KFP SDK 2.x (YAML, JSON, .zip, .tar.gz or a PipelineVersion manifest), "
-        "or a Python file, or file.py:function",
-    )
-    parser.add_argument(
-        "-p",
-        "--parameter",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="set a parameter; lists and structures as JSON (repeatable)",
-    )
-    parser.add_argument(
-        "--params", type=Path, metavar="FILE", help="set parameters by a YAML or JSON mapping; -p wins over it"
-    )
-    parser.add_argument(
-        "-a",
-        "--input-artifact",
-        action="append",
-        default=[],
-        metavar="NAME=PATH|URI",
-        help="set an artifact that the pipeline takes (repeatable)",
-    )
+    pipeline_arguments.add_arguments(parser)
     run_options.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="end with one JSON document on standard output")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Execute the pipeline; progress goes to standard error, and with it the reason of a failure."""
-    from stepcache.pipelines import arguments as pipeline_arguments
-    from stepcache.pipelines import loading
-    from stepcache.pipelines.kept_specs import KeptSpecs
-
     gc.set_threshold(_OBJECTS_PER_COLLECTION)
-    given = _given(arguments)
     home = places.settings(arguments).home
-    kept = KeptSpecs(home / "pipelines")
-    pipeline = loading.load(arguments.file, kept)
-    inputs = pipeline_arguments.resolve(pipeline.root, given)
+    pipeline, inputs, kept = pipeline_arguments.read(arguments, home)
     options = run_options.options(arguments, home)
     kept.write()
     return asyncio.run(_run(arguments, pipeline, inputs, options))
-
-
-def _given(arguments: argparse.Namespace) -> Given:
-    """The inputs of the run as they were typed. Raises InputError."""
-    from stepcache.pipelines import arguments as pipeline_arguments
-    from stepcache.pipelines import parameter_file
-    from stepcache.pipelines.root_inputs import Given
-
-    return Given(
-        texts=dict(pipeline_arguments.split(arguments.parameter)),
-        values={} if arguments.params is None else parameter_file.read(arguments.params),
-        artifacts=pipeline_arguments.grouped(pipeline_arguments.split(arguments.input_artifact, "-a")),
-    )
 
 
 async def _run(arguments: argparse.Namespace, pipeline: Pipeline, inputs: RootInputs, options: Options) -> int:

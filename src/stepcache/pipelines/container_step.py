@@ -13,6 +13,7 @@ from stepcache.container_engine import Reference
 from stepcache.errors import StepcacheError, StoreUnavailableError
 from stepcache.executors.containers.command import ContainerCommand
 from stepcache.executors.containers.image import Image, PullPolicy
+from stepcache.executors.containers.images import KnownImages
 from stepcache.executors.containers.mount import Mount
 from stepcache.executors.containers.runtime import ContainerRuntime
 from stepcache.executors.private_mounts import DirectoryMount
@@ -35,7 +36,7 @@ class ContainerStep(CommandWork):
     """A command that runs in a container of its image."""
 
     image: Image
-    runtime: ContainerRuntime
+    containers: Reference
 
     @classmethod
     async def of(  # noqa: PLR0913 - what is executed, and on what
@@ -48,16 +49,16 @@ class ContainerStep(CommandWork):
         keyed: Values,
         provision: Provision,
         settings: ExecutorSettings,
-        runtime: ContainerRuntime,
+        images: KnownImages | ContainerRuntime,
     ) -> ContainerStep:
-        """The step, its image found or pulled. Raises StepFailedError when the image cannot be had."""
+        """The step, its image found, or pulled where ``images`` does that.
+
+        Raises StepFailedError when the image cannot be had, and UnresolvedError when it would have to be pulled.
+        """
         told = executor_input.build(component, inputs, OutputPaths(Path("/")), lambda _: Path("/"))
         (name,) = command_line.resolve([container.image], told, run)
-        policy = PullPolicy.IF_NOT_PRESENT
         try:
-            if settings.image_pull_policy:
-                policy = PullPolicy.parse(settings.image_pull_policy)
-            image = await runtime.image(name, policy)
+            image = await images.image(name, PullPolicy.parse(settings.image_pull_policy))
         except StoreUnavailableError:
             raise
         except StepcacheError as error:
@@ -70,18 +71,13 @@ class ContainerStep(CommandWork):
             keyed=keyed,
             provision=provision,
             image=image,
-            runtime=runtime,
+            containers=images.reference,
         )
 
     @property
     def executor(self) -> Mapping[str, str]:
         """See ``CommandWork``."""
         return self.image.describe()
-
-    @property
-    def containers(self) -> Reference | None:
-        """See ``Work``."""
-        return self.runtime.reference
 
     async def perform(self, record: TaskRecord, session: Session, holding: Holding | None) -> Values:
         """See ``Work``."""
@@ -100,7 +96,7 @@ class ContainerStep(CommandWork):
         log, redactor = session.open_log(record), session.cluster.redactor
         command = await asyncio.to_thread(self._command, scratch, directories, log, record, session)
         try:
-            ended = await supervised.follow(self.runtime.run(command), session, holding)
+            ended = await supervised.follow(session.container_runtime.run(command), session, holding)
         finally:
             if redactor:
                 await asyncio.shield(asyncio.to_thread(redactor.file, log))

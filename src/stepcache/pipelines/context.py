@@ -30,14 +30,18 @@ class RunContext:
         return {**self._of_every_task, "pipeline_task_name": task, "pipeline_task_uuid": task_id}
 
     @cached_property
+    def created(self) -> str:
+        """When the run began, as placeholders tell it."""
+        return datetime.fromtimestamp(self.created_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    @cached_property
     def _of_every_task(self) -> dict[str, str]:
-        created = datetime.fromtimestamp(self.created_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return {
             "pipeline_job_name": self.job_name,
             "pipeline_job_resource_name": self.job_name,
             "pipeline_job_uuid": self.run_id,
-            "pipeline_job_create_time_utc": created,
-            "pipeline_job_schedule_time_utc": created,
+            "pipeline_job_create_time_utc": self.created,
+            "pipeline_job_schedule_time_utc": self.created,
             "pipeline_root": self.root,
             "workspace_path": self.workspace,
         }

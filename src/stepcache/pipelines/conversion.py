@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from stepcache.pipelines.model import (
@@ -14,6 +14,7 @@ from stepcache.pipelines.model import (
     Constant,
     Container,
     Dag,
+    DagFacts,
     FinalStatus,
     InputParameter,
     Iterator,
@@ -39,6 +40,8 @@ class Spec:
     pipeline: Document
     deployment: Document
     platforms: Document
+    dags: Mapping[str, DagFacts] = field(default_factory=dict)
+    """What ``dag_facts`` found in them."""
 
 
 def pipeline(documents: Spec) -> Pipeline:
@@ -47,7 +50,8 @@ def pipeline(documents: Spec) -> Pipeline:
     components = {name: _component(name, document) for name, document in spec.get("components", {}).items()}
     executors = {name: _executor(document) for name, document in documents.deployment.get("executors", {}).items()}
     root = _component(ROOT, spec["root"])
-    return Pipeline(spec["pipelineInfo"].get("name", ""), root, components, executors, documents.platforms)
+    name = spec["pipelineInfo"].get("name", "")
+    return Pipeline(name, root, components, executors, documents.platforms, documents.dags)
 
 
 def plain(value: JsonValue) -> JsonValue:

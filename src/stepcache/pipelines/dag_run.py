@@ -1,19 +1,15 @@
 """One execution of a DAG: every task as soon as those before it have ended, independent ones at the same time.
 
-Rules: ``backend/src/v2/compiler/argocompiler/dag.go`` of kubeflow/pipelines, which makes an Argo DAG of each of
-KFP's. A task runs when all that it depends on succeeded; with ``ALL_UPSTREAM_TASKS_COMPLETED`` it is an exit hook
-of what it depends on, and runs however that ended, unless it never began. After a failure no other task of the same
-DAG is started; what runs, nested DAGs included, goes on to its end. A failed task fails its DAG, whatever its exit
-hooks did.
+Which task is started, ``dag_rules`` says. After a failure what runs, nested DAGs included, goes on to its end. A
+failed task fails its DAG, whatever its exit hooks did.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from graphlib import TopologicalSorter
 
-from stepcache.pipelines import condition, final_status, task_inputs, works
+from stepcache.pipelines import condition, dag_rules, final_status, reused_dag, task_inputs, works
 from stepcache.pipelines.loop_run import LoopRun
 from stepcache.pipelines.model import Component, Dag, Task
 from stepcache.pipelines.platform.names import Known
@@ -23,8 +19,6 @@ from stepcache.pipelines.task_record import State, TaskRecord
 from stepcache.pipelines.task_run import TaskRun
 from stepcache.pipelines.values import Values
 from stepcache.pipelines.work import StepFailedError
-
-_COMPLETED = (State.SUCCEEDED, State.FAILED)
 
 
 class DagFailedError(Exception):
@@ -38,7 +32,11 @@ class DagRun:
         self._dag = dag
         self._scope = Scope(inputs, declared=component.inputs.keys())
         self._session = session
-        self._records = {name: session.add(f"{path}{name}", dag.tasks[name].component) for name in _in_order(dag)}
+        self._records = {
+            name: session.add(f"{path}{name}", dag.tasks[name].component) for name in dag_rules.in_order(dag)
+        }
+        self.members = list(self._records.values())
+        """Every task below ``path``, in nested DAGs too, as far as they have ended."""
         self._missing = {name: len(task.dependencies) for name, task in dag.tasks.items()}
         self._after: dict[str, list[str]] = {name: [] for name in dag.tasks}
         self._failed: str | None = None
@@ -52,10 +50,10 @@ class DagRun:
             for name, count in self._missing.items():
                 if count == 0:
                     group.create_task(self._run(name, group))
-        for record in self._records.values():
-            if record.state is State.FAILED:
-                raise DagFailedError(f"task '{record.name}' failed: {record.error}")
-        return self._collect()
+        failure = dag_rules.failure(self._records.values())
+        if failure is not None:
+            raise DagFailedError(failure)
+        return dag_rules.outputs(self._dag, self._scope.outputs)
 
     async def _run(self, name: str, group: asyncio.TaskGroup) -> None:
         """Run a task, and then those that only waited for it: the last of them in the place of this one."""
@@ -92,20 +90,8 @@ class DagRun:
                     self._end(name, State.SUCCEEDED, "")
 
     def _why_not(self, task: Task) -> str | None:
-        """Why the task is not started, all that it depends on having ended; None when it is."""
         before = [self._records[name] for name in task.dependencies]
-        if task.run_after_failure:
-            if before and not any(record.state in _COMPLETED for record in before):
-                return f"not started: task '{before[0].name}' was not started"
-            return None
-        for record in before:
-            if record.state is State.FAILED:
-                return f"not started: task '{record.name}' failed"
-            if record.state is not State.SUCCEEDED:
-                return f"not started: task '{record.name}' was skipped"
-        if self._failed is not None:
-            return f"not started: task '{self._records[self._failed].name}' failed"
-        return None
+        return dag_rules.why_not(task, before, None if self._failed is None else self._records[self._failed])
 
     async def _outputs_of(self, task: Task, record: TaskRecord) -> Values | None:
         """The outputs of a task; None when its condition does not hold."""
@@ -121,10 +107,13 @@ class DagRun:
     async def _iterate(self, task: Task, component: Component, inputs: Values, record: TaskRecord) -> Values:
         assert task.iterator is not None  # noqa: S101 - for the type checker; the caller has looked
         session = self._session
+        iterations: list[TaskRecord] = []
         _begin(record, session)
 
         async def iterate(index: int, values: Values) -> Values | None:
             iteration = session.add(f"{record.name}[{index}]", task.component)
+            iterations.append(iteration)
+            self.members.append(iteration)
             try:
                 outputs = await self._execute(task, component, values, iteration)
             except (StepFailedError, DagFailedError, ValueError) as error:
@@ -136,7 +125,7 @@ class DagRun:
 
         outputs = await LoopRun(task.iterator, component, inputs).outputs(iterate)
         if outputs is None:
-            raise DagFailedError(_first_failure(record, session))
+            raise DagFailedError(dag_rules.failed_iteration(iterations))
         return outputs
 
     async def _execute(self, task: Task, component: Component, inputs: Values, record: TaskRecord) -> Values:
@@ -144,33 +133,32 @@ class DagRun:
         session, scope = self._session, self._scope
         if isinstance(component.body, Dag):
             _begin(record, session)
-            return await DagRun(component, component.body, inputs, f"{record.name}/", session).outputs()
+            return await self._nested(component, component.body, inputs, record)
         record.started_at = time.time()
         known = Known(scope.inputs.parameters, scope.outputs, _placeholders(task, record, session))
-        work = await works.of(component, inputs, known, record, session)
+        work = await works.of(component, inputs, known, record.name, session)
         return await TaskRun(task, work, record, session).outputs()
+
+    async def _nested(self, component: Component, dag: Dag, inputs: Values, record: TaskRecord) -> Values:
+        """The outputs of a DAG in this one: as a whole, if all of it would be reused, else task by task."""
+        session = self._session
+        whole = await session.dags.of(component, inputs, record.name)
+        found = None if whole is None else await whole.find()
+        if found is not None:
+            self.members += reused_dag.take(found, record, session)
+            return found.outputs
+        nested = DagRun(component, dag, inputs, f"{record.name}/", session)
+        outputs = await nested.outputs()
+        self.members += nested.members
+        whole = whole or await session.dags.of(component, inputs, record.name)  # by now requirements are resolved
+        if whole is not None:
+            await whole.keep(outputs, nested.members)
+        return outputs
 
     def _end(self, name: str, state: State, error: str) -> None:
         record = self._records[name]
         _finish(record, state, error, self._session)
         self._scope.statuses[name] = final_status.of(record, name, self._session.context)
-
-    def _collect(self) -> Values:
-        """The DAG's outputs; of several origins (OneOf) the first that there is. None of what was skipped."""
-        finished, nothing, result = self._scope.outputs, Values(), Values()
-        for name, origins in self._dag.parameters.items():
-            for origin in origins:
-                parameters = finished.get(origin.task, nothing).parameters
-                if origin.output in parameters:
-                    result.parameters[name] = parameters[origin.output]
-                    break
-        for name, origins in self._dag.artifacts.items():
-            for origin in origins:
-                artifacts = finished.get(origin.task, nothing).artifacts
-                if origin.output in artifacts:
-                    result.artifacts[name] = artifacts[origin.output]
-                    break
-        return result
 
 
 def _placeholders(task: Task, record: TaskRecord, session: Session) -> dict[str, str]:
@@ -188,24 +176,3 @@ def _finish(record: TaskRecord, state: State, error: str, session: Session) -> N
     record.waiting_for = ""
     record.finished_at = time.time()
     session.changed(record)
-
-
-def _first_failure(loop: TaskRecord, session: Session) -> str:
-    failed = next(
-        record
-        for record in session.records
-        if record.state is State.FAILED and record.name.startswith(f"{loop.name}[")
-    )
-    return f"iteration '{failed.name}' failed: {failed.error}"
-
-
-def _in_order(dag: Dag) -> list[str]:
-    """The tasks, each behind those that it depends on, and the same list in every process."""
-    sorter = TopologicalSorter({task.name: task.dependencies for task in dag.tasks.values()})
-    sorter.prepare()
-    ordered: list[str] = []
-    while sorter.is_active():
-        ready = sorted(sorter.get_ready())
-        ordered += ready
-        sorter.done(*ready)
-    return ordered

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from stepcache.cache.holder import Holder
 from stepcache.errors import StepcacheError
 from stepcache.executors.environments.environments import Environments
 from stepcache.executors.supervisor import Supervisor
-from stepcache.pipelines import image_python, root_values, task_order, temporary, unsupported, workspace
+from stepcache.pipelines import image_python, root_values, task_order, temporary, workspace
 from stepcache.pipelines.context import RunContext
 from stepcache.pipelines.dag_run import DagFailedError, DagRun
 from stepcache.pipelines.listener import Listener, Silence
@@ -26,13 +25,13 @@ from stepcache.pipelines.mask import Mask
 from stepcache.pipelines.model import Dag, Pipeline
 from stepcache.pipelines.platform import ignored
 from stepcache.pipelines.platform.bindings import Bindings
-from stepcache.pipelines.platform.check import check as check_cluster
 from stepcache.pipelines.platform.cluster import Cluster
 from stepcache.pipelines.policy import Policies
 from stepcache.pipelines.recorder import Recorder
 from stepcache.pipelines.result import RunResult
 from stepcache.pipelines.root_inputs import RootInputs
 from stepcache.pipelines.session import Session
+from stepcache.pipelines.site import Site
 from stepcache.pipelines.task_record import State
 from stepcache.pipelines.values import Values
 from stepcache.stores.runs import RunRow, RunStore
@@ -90,17 +89,8 @@ class Engine:
         executed, for a pipeline that asks for what this release does not run, and StoreUnavailableError when the
         store or the artifact store cannot be used.
         """
-        unsupported.check(pipeline, source, commands=options.host_commands or options.containers)
-        cluster = Cluster.of(pipeline, options.bindings, self._home, options.namespace, source)
-        needed = (str(self._home), self._cache.artifacts.location, tempfile.gettempdir())
-        await asyncio.to_thread(
-            check_cluster,
-            cluster,
-            inputs.parameters,
-            source=source,
-            needed=needed,
-            on_the_host=not options.containers,
-        )
+        site = Site(self._home, self._cache.artifacts.location, Mask.of(self._home))
+        cluster = await site.prepare(pipeline, inputs, source, options)
         await self.sweep()
         run = RunRow(
             run_id=str(uuid.uuid4()),
@@ -161,7 +151,7 @@ class Engine:
             cache=self._cache,
             artifacts=self._cache.artifacts,
             supervisor=supervisor,
-            containers=containers,
+            images=containers,
             recorder=recorder,
             listener=listener,
             slots=asyncio.Semaphore(options.max_parallel),
@@ -196,8 +186,8 @@ class Engine:
     async def _end(self, run: RunRow, session: Session, state: State, error: str, outputs: Values) -> None:
         """Leave nothing behind, however the run ended."""
         await session.supervisor.close()
-        if session.containers is not None:
-            await session.containers.close()
+        if session.images is not None:
+            await session.images.close()
         await session.leftovers.removed()
         await asyncio.to_thread(session.remove_workers)
         session.cancel_unfinished()

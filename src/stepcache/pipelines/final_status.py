@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from stepcache.pipelines.context import RunContext
-from stepcache.pipelines.task_record import State, TaskRecord
+from stepcache.pipelines.dag_rules import Ended
+from stepcache.pipelines.task_record import State
 
 _UNKNOWN = 2  # google.rpc.Code.UNKNOWN: what a step fails of has no code of its own
 
 
-def of(record: TaskRecord, task: str, context: RunContext) -> dict[str, Any]:
+def of(record: Ended, task: str, context: RunContext) -> dict[str, Any]:
     """The JSON form of the status of a task that has ended; ``task`` is its name in its DAG.
 
     Rules: ``pipeline_spec.proto`` and ``backend/src/v2/driver/resolve.go`` of kubeflow/pipelines. The state of a

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 
 from stepcache.pipelines import step_codes
 from stepcache.pipelines.model import Container, Pipeline
@@ -15,6 +16,7 @@ _VERSION = re.compile(
 )
 
 
+@lru_cache(maxsize=1024)
 def version_of(image: str) -> str | None:
     """The version of Python, as ``3.11``, that the image's name tells; None when it tells none."""
     match = _VERSION.search(image)
@@ -28,9 +30,9 @@ def warnings(pipeline: Pipeline) -> Iterator[str]:
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
     others: dict[str, None] = {}
     for executor in pipeline.executors.values():
-        if isinstance(executor, Container) and step_codes.find(executor) is not None:
-            version = version_of(executor.image)
-            if version not in (None, here):
-                others[executor.image] = None
+        if not isinstance(executor, Container) or version_of(executor.image) in (None, here):
+            continue
+        if step_codes.find(executor) is not None:
+            others[executor.image] = None
     if others:
         yield f"components are run by Python {here}, not by that of their images: {', '.join(others)}"

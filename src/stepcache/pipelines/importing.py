@@ -27,7 +27,7 @@ from stepcache.executors.step import StepCommand
 from stepcache.pipelines import command_line, executor_input, supervised, task_key
 from stepcache.pipelines.conversion import plain
 from stepcache.pipelines.executor_input import OutputPaths
-from stepcache.pipelines.model import Component, Container, JsonValue, Task
+from stepcache.pipelines.model import Component, Container, JsonValue, OtherExecutor, Task
 from stepcache.pipelines.session import Session
 from stepcache.pipelines.task_key import TaskKey
 from stepcache.pipelines.task_record import TaskRecord
@@ -74,7 +74,7 @@ class Import:
             schema=component.output_artifacts[_OUTPUT].schema
             if _OUTPUT in component.output_artifacts
             else document.get("typeSchema", {}),
-            refreshes=bool(document.get("reimport", False)),
+            refreshes=_looks_again(document),
         )
 
     def key(self, task: Task, namespace: str, ignored: Collection[str]) -> TaskKey:
@@ -146,12 +146,21 @@ async def _fetch(uri: str, target: Path, log: Path, session: Session, holding: H
         raise ValueError(f"{uri} could not be imported: it {ended.describe()}, see {log}")
 
 
+def looks_again(executor: Container | OtherExecutor) -> bool:
+    """Whether it is an importer to which what an earlier run imported is not good enough (KFP's ``reimport``)."""
+    return isinstance(executor, OtherExecutor) and executor.kind == KIND and _looks_again(executor.document)
+
+
 def local_path(uri: str) -> Path | None:
     """The path that a URI without scheme, or of ``file://``, names; None for any other."""
     parts = urlsplit(uri)
     if parts.scheme == "file":
         return Path(unquote(parts.path))
     return Path(os.path.abspath(uri)) if "://" not in uri else None  # noqa: PTH100 - resolve would follow links
+
+
+def _looks_again(document: Mapping[str, Any]) -> bool:
+    return bool(document.get("reimport", False))
 
 
 def _look(path: Path) -> str:

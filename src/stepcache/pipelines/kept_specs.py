@@ -13,9 +13,10 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from stepcache.pipelines import dag_facts
 from stepcache.pipelines.conversion import Spec
 
-_FORM = 1
+_FORM = 2
 """Of what is kept. A change of what is refused, or of how messages are read, needs another one."""
 
 
@@ -29,10 +30,10 @@ class KeptSpecs:
     def find(self, data: bytes) -> Spec | None:
         """What ``data`` was found to hold; None if it was not read before."""
         try:
-            pipeline, deployment, platforms = json.loads(self._path(data).read_bytes())
-        except (OSError, ValueError, TypeError):
+            pipeline, deployment, platforms, dags = json.loads(self._path(data).read_bytes())
+            return Spec(pipeline, deployment, platforms, dag_facts.from_document(dags))
+        except (OSError, ValueError, TypeError, AttributeError):
             return None
-        return Spec(pipeline, deployment, platforms)
 
     def keep(self, data: bytes, spec: Spec) -> None:
         """Note what ``data`` holds, which has passed every check; ``write`` keeps it."""
@@ -54,7 +55,7 @@ class KeptSpecs:
 
 
 def _plain(spec: Spec) -> list[Any]:
-    return [spec.pipeline, spec.deployment, spec.platforms]
+    return [spec.pipeline, spec.deployment, spec.platforms, dag_facts.to_document(spec.dags)]
 
 
 def _version() -> str:

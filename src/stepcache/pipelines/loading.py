@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepcache.errors import InputError
-from stepcache.pipelines import conversion, input_file, references
+from stepcache.pipelines import conversion, dag_facts, input_file, references
 from stepcache.pipelines.conversion import Spec
 from stepcache.pipelines.kept_specs import KeptSpecs
 from stepcache.pipelines.model import Pipeline
@@ -72,9 +73,10 @@ def parse(data: bytes, *, source: str, kept: KeptSpecs | None = None) -> Pipelin
     except (ValueError, json_format.Error) as error:
         raise InputError(f"{source} is no valid compiled pipeline: {error}", remedy=manifest.REMEDY) from error
     references.check(pipeline, source)
+    spec = replace(spec, dags=dag_facts.of(spec, pipeline))
     if kept is not None:
         kept.keep(data, spec)
-    return pipeline
+    return replace(pipeline, dags=spec.dags)
 
 
 def _split(what: str) -> tuple[Path, str]:

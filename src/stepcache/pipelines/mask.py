@@ -40,6 +40,12 @@ class Mask:
                 new.unlink()
         return cls(path.read_bytes())
 
+    @classmethod
+    def kept(cls, home: Path) -> Mask:
+        """The mask of ``home``; one like no other where none was made yet. Makes nothing."""
+        path = home / _FILE
+        return cls(path.read_bytes() if path.exists() else secrets.token_bytes(_BYTES))
+
     def __call__(self, value: str) -> str:
         """The masked value."""
         digest = hmac.new(self._key, value.encode("utf-8", "surrogatepass"), hashlib.sha256)

@@ -190,6 +190,24 @@ class OtherExecutor:
 
 
 @dataclass(frozen=True, slots=True)
+class DagFacts:
+    """A component that is a DAG, with everything that it reaches: what its reuse as a whole depends on."""
+
+    content: str
+    """A digest of its definition and of those of all components and executors that it reaches."""
+    steps: int
+    """How many tasks with an executor it has, those of nested DAGs and once those of loops included."""
+    labels: tuple[str, ...]
+    """Every executor that it reaches."""
+    kinds: tuple[str, ...]
+    """One label of those that run on the same image with the same packages."""
+    names_places: bool
+    """Whether its definition names the artifact store or the workspace by a placeholder."""
+    is_closed: bool
+    """Whether the keys of its steps come of its definition and its inputs alone, and all are to be cached."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """A compiled pipeline."""
 
@@ -199,3 +217,5 @@ class Pipeline:
     executors: Mapping[str, Container | OtherExecutor]
     platforms: Mapping[str, JsonValue] = field(default_factory=dict)
     """The platform spec, if the package has one."""
+    dags: Mapping[str, DagFacts] = field(default_factory=dict)
+    """What is known of the components that are DAGs, the root aside, by name."""

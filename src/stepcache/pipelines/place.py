@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stepcache.errors import StepcacheError, StoreUnavailableError
+from stepcache.executors.environments.lock import Lock
 from stepcache.executors.environments.request import Request
 from stepcache.executors.lightweight import LightweightComponent
 from stepcache.pipelines.work import StepFailedError
@@ -15,13 +16,13 @@ from stepcache.pipelines.work import StepFailedError
 if TYPE_CHECKING:
     from stepcache.executors.environments.environment import Environment
     from stepcache.executors.environments.environments import Environments
+    from stepcache.executors.environments.kept import KeptEnvironments
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """The environment that a step needs. Looking at it resolves requirements; only ``ready`` installs anything."""
 
-    environments: Environments
     engine: Environment
     """The engine's own environment, for components that ask for no packages."""
     request: Request | None
@@ -29,29 +30,50 @@ class Place:
     """What runs the step, as keys name it."""
 
     @classmethod
-    async def of(cls, code: LightweightComponent | None, environments: Environments, engine: Environment) -> Place:
+    async def of(
+        cls, code: LightweightComponent | None, environments: KeptEnvironments, engine: Environment
+    ) -> Place:
         """The place of a component's steps; ``code`` is None for a command that is no Python component.
 
-        Raises StepFailedError when its requirements cannot be resolved.
+        Raises StepFailedError when its requirements cannot be resolved, and UnresolvedError where ``environments``
+        only knows what is kept, and nothing is.
         """
         try:
             request = None if code is None else Request.of_component(code)
             if request is None:
-                return cls(environments, engine, None, engine.described())
+                return cls(engine, None, engine.described())
             lock = environments.kept_now(request) or await environments.lock(request)
         except StoreUnavailableError:
             raise
         except StepcacheError as error:
             raise _failed(error) from error
-        return cls(environments, engine, request, {**engine.described(), "lock": lock.digest})
+        return cls._of(engine, request, lock)
 
-    async def ready(self) -> Environment:
+    @classmethod
+    def kept(
+        cls, code: LightweightComponent | None, environments: KeptEnvironments, engine: Environment
+    ) -> Place | None:
+        """The place of a component's steps; None when its requirements have to be resolved first.
+
+        Raises StepcacheError for requirements that cannot be.
+        """
+        request = None if code is None else Request.of_component(code)
+        if request is None:
+            return cls(engine, None, engine.described())
+        lock = environments.kept_now(request)
+        return None if lock is None else cls._of(engine, request, lock)
+
+    @classmethod
+    def _of(cls, engine: Environment, request: Request, lock: Lock) -> Place:
+        return cls(engine, request, {**engine.described(), "lock": lock.digest})
+
+    async def ready(self, environments: Environments) -> Environment:
         """The environment, installed if need be. Raises StepFailedError when it cannot be."""
         if self.request is None:
-            await asyncio.to_thread(self.environments.remember, self.engine.lock)
+            await asyncio.to_thread(environments.remember, self.engine.lock)
             return self.engine
         try:
-            return await self.environments.ready(self.request)
+            return await environments.ready(self.request)
         except StepcacheError as error:
             raise _failed(error) from error
 

@@ -29,6 +29,11 @@ def resolve_constant(value: JsonValue, parameters: Mapping[str, JsonValue], run:
     return _RUN.sub(lambda match: run.get(match["name"], match[0]), text)
 
 
+def inputs_in(value: JsonValue) -> set[str]:
+    """The input parameters of the same task that a constant refers to."""
+    return {match["name"] for match in _INPUT_PARAMETER.finditer(value)} if isinstance(value, str) else set()
+
+
 def _input(name: str, parameters: Mapping[str, JsonValue]) -> JsonValue:
     if name not in parameters:
         raise ValueError(f"a constant refers to the input parameter '{name}', which has no value")

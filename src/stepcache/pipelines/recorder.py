@@ -25,9 +25,10 @@ class Recorder:
         self._wake = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
 
-    def changed(self, task: TaskRecord) -> None:
-        """Note that ``task`` is to be written, as it stands when its batch is."""
-        self._changed[task.name] = task
+    def changed(self, *tasks: TaskRecord) -> None:
+        """Note that these tasks are to be written, as they stand when their batch is."""
+        for task in tasks:
+            self._changed[task.name] = task
         self._wake.set()
 
     async def flush(self) -> None:

@@ -46,7 +46,8 @@ def _task(task: TaskRecord) -> dict[str, Any]:
     return {
         "name": task.name,
         "state": str(task.state),
-        "cache": {"result": str(task.result), "reason": task.reason or None, "key": task.key or None},
+        "cache": {"result": str(task.result), "reason": task.reason or None, "key": task.key or None}
+        | ({"tasks": task.tasks} if task.tasks else {}),
         "duration_seconds": round(task.duration, 6),
     }
 

@@ -10,37 +10,27 @@ from functools import cached_property
 from pathlib import Path
 from threading import Lock
 
-from stepcache.artifacts.contract import ArtifactStore
 from stepcache.artifacts.scratch import Scratch, remove
-from stepcache.cache.cache import Cache
 from stepcache.executors.containers.runtime import ContainerRuntime
 from stepcache.executors.environments.environment import Environment
 from stepcache.executors.environments.environments import Environments
 from stepcache.executors.supervisor import Supervisor
-from stepcache.pipelines.context import RunContext
+from stepcache.pipelines.circumstances import Circumstances
 from stepcache.pipelines.leftovers import Leftovers
 from stepcache.pipelines.listener import Listener
-from stepcache.pipelines.model import Pipeline
-from stepcache.pipelines.platform.cluster import Cluster
-from stepcache.pipelines.policy import Policies
 from stepcache.pipelines.recorder import Recorder
 from stepcache.pipelines.task_record import State, TaskRecord
 
 
 @dataclass
-class Session:
+class Session(Circumstances):
     """Shared by every task of a run, and by nothing else."""
 
-    pipeline: Pipeline
-    cluster: Cluster
-    context: RunContext
+    environments: Environments
     home: Path
     temporary: Scratch
-    cache: Cache
-    artifacts: ArtifactStore
     supervisor: Supervisor
-    containers: ContainerRuntime | None
-    """What runs every step in its image; None when steps are processes of this machine."""
+    images: ContainerRuntime | None
     recorder: Recorder
     listener: Listener
     slots: asyncio.Semaphore
@@ -49,19 +39,21 @@ class Session:
     """The engine's own environment, of which steps see an allow list."""
     grace: float
     """Seconds between TERM and KILL for a step that is stopped."""
-    namespace: str
-    environments: Environments
-    engine_environment: Environment
-    """The engine's own packages, as they were when the run began."""
     mask: Callable[[str], str]
     """Hides values of environment variables in what is stored."""
-    policies: Policies
     wait_timeout: float | None
     """How many seconds a task waits for somebody else's execution; None for as long as it takes."""
     records: list[TaskRecord] = field(default_factory=list)
     leftovers: Leftovers = field(default_factory=Leftovers)
     _worker_pythons: dict[str, Path] = field(default_factory=dict)
     _making_overlays: Lock = field(default_factory=Lock)
+
+    @property
+    def container_runtime(self) -> ContainerRuntime:
+        """What runs steps in their images, for a step that has one."""
+        if self.images is None:
+            raise RuntimeError("the steps of this run are processes of this machine")
+        return self.images
 
     def worker_python(self, environment: Environment) -> Path:
         """The Python that the worker of an environment runs on: one overlay of it for the whole run. Any thread."""
@@ -97,6 +89,13 @@ class Session:
         self.records.append(record)
         self.changed(record)
         return record
+
+    def add_reused(self, records: list[TaskRecord]) -> None:
+        """Records of tasks that were reused with the DAG around them: written, and told with that one."""
+        for position, record in enumerate(records, start=len(self.records)):
+            record.position = position
+        self.records += records
+        self.recorder.changed(*records)
 
     def changed(self, record: TaskRecord) -> None:
         """Tell whoever watches, and have the record written."""

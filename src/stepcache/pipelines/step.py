@@ -35,7 +35,7 @@ class Step(CommandWork):
 
     async def perform(self, record: TaskRecord, session: Session, holding: Holding | None) -> Values:
         """See ``Work``."""
-        python = await self.place.ready()
+        python = await self.place.ready(session.environments)
         scratch = await asyncio.to_thread(session.artifacts.scratch)
         temporary = session.temporary.new()
         try:

@@ -52,13 +52,18 @@ def of(  # noqa: PLR0913 - each is a part of the key
         component=_with_claims(_component(_Hashed(component, container)), share.claims),
         namespace=namespace,
         input_parameters=inputs.parameters,
-        input_artifacts={name: [_input(value) for value in values] for name, values in inputs.artifacts.items()},
+        input_artifacts=input_artifacts(inputs),
         env={**container.environment, **share.env},
         secrets=share.secrets,
         executor=executor,
         custom=custom,
     )
     return TaskKey(strict.strict_key(parts), parts)
+
+
+def input_artifacts(inputs: Values) -> dict[str, list[InputArtifact]]:
+    """Input artifacts as they enter a key: by their content."""
+    return {name: [_input(value) for value in values] for name, values in inputs.artifacts.items()}
 
 
 def _with_claims(component: strict.Component, claims: tuple[str, ...]) -> strict.Component:

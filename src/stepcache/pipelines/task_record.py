@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from stepcache.artifacts.artifact import Artifact
 from stepcache.pipelines.values import Values
 from stepcache.stores.runs import TaskRow
 
@@ -36,6 +38,18 @@ class CacheResult(StrEnum):
     """Never reached the cache: skipped, a DAG, or a task before it failed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a task's outputs are from, for a DAG around the task to rest on."""
+
+    entries: Mapping[str, str]
+    """The ``published_by`` of the entry, by key; of several, for a DAG that was reused as a whole."""
+    born: float
+    """When the oldest of these results was of age 0, by this process's monotonic clock."""
+    artifacts: tuple[Artifact, ...]
+    """What these entries need."""
+
+
 @dataclass(slots=True)
 class TaskRecord:
     """A task of a run. Times are seconds since the epoch; 0 where the moment has not come."""
@@ -56,6 +70,12 @@ class TaskRecord:
     waiting_for: str = ""
     """Who runs it, while this task waits for someone else's execution."""
     outputs: Values | None = None
+    tasks: int = 0
+    """How many tasks were reused with it as one, when it is a DAG that was."""
+    standing: Standing | None = None
+    """None when a DAG around it cannot rest on what its outputs are from."""
+    kept_outputs: str = ""
+    """In the place of ``outputs``, the JSON text that ``row`` writes, when it was reused with a DAG around it."""
 
     @property
     def duration(self) -> float:
@@ -77,5 +97,13 @@ class TaskRecord:
             finished_at=self.finished_at,
             log=self.log,
             error=self.error,
-            outputs="{}" if self.outputs is None else json.dumps(self.outputs.to_document()),
+            outputs=self._outputs_text(),
         )
+
+    def _outputs_text(self) -> str:
+        return self.kept_outputs or ("{}" if self.outputs is None else outputs_text(self.outputs))
+
+
+def outputs_text(outputs: Values) -> str:
+    """Outputs as rows keep them."""
+    return json.dumps(outputs.to_document())

@@ -10,18 +10,20 @@ from dataclasses import dataclass
 from stepcache.cache.cache import Holding, Reused
 from stepcache.cache.output import Output
 from stepcache.cache.reason import Reason
-from stepcache.cache.ticket import Ticket, Verify
+from stepcache.cache.ticket import Ticket
 from stepcache.errors import ExecutionFailedError
 from stepcache.executors.containers.running_container import ContainerNotEndedError
 from stepcache.executors.environments import credentials
+from stepcache.pipelines import task_wish
 from stepcache.pipelines.model import Task
+from stepcache.pipelines.platform.concealment import is_concealed
 from stepcache.pipelines.session import Session
 from stepcache.pipelines.task_key import TaskKey
-from stepcache.pipelines.task_record import CacheResult, State, TaskRecord
+from stepcache.pipelines.task_record import CacheResult, Standing, State, TaskRecord
 from stepcache.pipelines.values import Values
 from stepcache.pipelines.work import StepFailedError, StepStoppedError, Work
-from stepcache.stores.claim import Busy, Lost
-from stepcache.stores.entry import UNLIMITED, ArtifactReference, Description, Record
+from stepcache.stores.claim import Busy, Published
+from stepcache.stores.entry import ArtifactReference, Description, Entry, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +40,15 @@ class TaskRun:
         policy lets it; executions of others that it waited for count, too (protocol.md, Operations).
         """
         session = self.session
-        policy = session.policies.of(session.pipeline.name, self.work.component.name, self.record.name)
-        if not self.work.is_reusable or not (self.task.cached if policy.cache is None else policy.cache):
+        wish = task_wish.of(self.task, self.work, self.record.name, session)
+        if wish is None:
             return await self._uncached()
-        key = self.work.key(self.task, session.namespace, policy.ignore_inputs or frozenset())
+        key = wish.key
         self.record.key = key.digest
-        limit = UNLIMITED if policy.max_staleness is None else policy.max_staleness
-        ticket = Ticket(
-            key.digest,
-            max_staleness=0 if self.work.refreshes else limit,
+        ticket = wish.ticket(
             attempts=1 + self.task.retry.max_retries,
             label=f"run {session.context.run_id} task {self.record.name}",
             supervisor=session.supervisor.process,
-            verify=policy.verify or Verify.DIGEST,
             containers=self.work.containers,
         )
         reused = await self.session.cache.reuse(ticket)
@@ -131,8 +129,11 @@ class TaskRun:
         except BaseException:
             await asyncio.shield(holding.release())
             raise
-        answer = await holding.publish(self._entry(values, key, time.monotonic() - began))
-        if isinstance(answer, Lost):
+        entry = self._entry(values, key, time.monotonic() - began)
+        answer = await holding.publish(entry)
+        if isinstance(answer, Published):
+            self._note_standing(answer.entry, Output.from_text(entry.output))
+        else:
             self.session.listener.warn(f"{self.record.name}: invalidated while it ran, so its result is not kept")
         return values
 
@@ -170,7 +171,17 @@ class TaskRun:
         self.record.reason = ""
         self.record.log = document.get("log", "")
         self.record.waiting_for = ""
+        self._note_standing(reused.entry, reused.output)
         return values
+
+    def _note_standing(self, entry: Entry, output: Output) -> None:
+        """Note which entry the outputs are from, for a DAG around the task, if there is one, to rest on.
+
+        Not when the entry goes stale by itself, or the value of a secret is left out of it.
+        """
+        if "/" in self.record.name and entry.max_staleness < 0 and not is_concealed(output.value):
+            born = time.monotonic() - entry.age
+            self.record.standing = Standing({entry.key: entry.published_by}, born, output.artifacts)
 
     def _executing(self, result: CacheResult, reason: Reason) -> None:
         self.record.state = State.RUNNING

@@ -4,11 +4,9 @@ anything is executed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from stepcache.errors import InputError
 from stepcache.pipelines import importing, step_codes
-from stepcache.pipelines.model import Component, OtherExecutor, Pipeline
+from stepcache.pipelines.model import Container, OtherExecutor, Pipeline
 from stepcache.pipelines.platform import claims
 
 
@@ -17,15 +15,20 @@ def check(pipeline: Pipeline, source: str, *, commands: bool) -> None:
 
     ``commands``: whether something runs the commands of container components, a container engine or this host.
     """
-    used = [component for component in pipeline.components.values() if isinstance(component.body, str)]
-    elsewhere = [problem for component in used for problem in _executor(component, pipeline)]
+    executors = pipeline.executors
+    used = [(one.name, executors[one.body]) for one in pipeline.components.values() if isinstance(one.body, str)]
+    elsewhere = [
+        f"component '{name}' is executed by '{executor.kind}'"
+        for name, executor in used
+        if isinstance(executor, OtherExecutor) and executor.kind != importing.KIND
+    ]
     if elsewhere:
         raise InputError(
             f"{source} needs what stepcache does not run: {'; '.join(elsewhere)}",
             remedy="replace these components: they run on Google Cloud only",
         )
-    containers = [component.name for component in used if _is_command(component, pipeline)]
-    if containers and not commands:
+    containers = () if commands else [name for name, executor in used if _is_command(executor)]
+    if containers:
         raise InputError(
             f"{source} has container components, which run a command of their image: {', '.join(containers)}",
             remedy="give --executor container to run them by docker or podman, or --host-commands to run their"
@@ -33,14 +36,7 @@ def check(pipeline: Pipeline, source: str, *, commands: bool) -> None:
         )
 
 
-def _executor(component: Component, pipeline: Pipeline) -> Iterator[str]:
-    executor = pipeline.executors[str(component.body)]
-    if isinstance(executor, OtherExecutor) and executor.kind != importing.KIND:
-        yield f"component '{component.name}' is executed by '{executor.kind}'"
-
-
-def _is_command(component: Component, pipeline: Pipeline) -> bool:
-    executor = pipeline.executors[str(component.body)]
-    if isinstance(executor, OtherExecutor) or claims.operation(executor) is not None:
+def _is_command(executor: Container | OtherExecutor) -> bool:
+    if isinstance(executor, OtherExecutor) or step_codes.find(executor) is not None:
         return False
-    return step_codes.find(executor) is None
+    return claims.operation(executor) is None

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from stepcache.cache.cache import Holding
 from stepcache.container_engine import Reference
 from stepcache.pipelines.model import Component, Task
-from stepcache.pipelines.session import Session
 from stepcache.pipelines.task_key import TaskKey
 from stepcache.pipelines.task_record import TaskRecord
 from stepcache.pipelines.values import Values
+
+if TYPE_CHECKING:
+    from stepcache.cache.cache import Holding
+    from stepcache.pipelines.session import Session
 
 
 class StepFailedError(Exception):

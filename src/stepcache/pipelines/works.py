@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stepcache.pipelines import importing, step_codes
+from stepcache.pipelines.circumstances import Circumstances
 from stepcache.pipelines.container_step import ContainerStep
 from stepcache.pipelines.importing import Import
 from stepcache.pipelines.model import Component, Container, OtherExecutor
@@ -12,30 +13,28 @@ from stepcache.pipelines.platform.claim_work import ClaimWork
 from stepcache.pipelines.platform.names import Known
 from stepcache.pipelines.platform.pod import Pod
 from stepcache.pipelines.platform.provision import Provision
-from stepcache.pipelines.session import Session
 from stepcache.pipelines.step import Step
-from stepcache.pipelines.task_record import TaskRecord
 from stepcache.pipelines.values import Values
 from stepcache.pipelines.work import Work
 
 _NOTHING = Provision()
 
 
-async def of(component: Component, inputs: Values, known: Known, record: TaskRecord, session: Session) -> Work:
-    """What a task that executes ``component`` does with these inputs.
+async def of(component: Component, inputs: Values, known: Known, name: str, given: Circumstances) -> Work:
+    """What the task with the path ``name``, which executes ``component``, does with these inputs.
 
-    Raises ValueError, with a sentence for people, for an executor that nothing here executes, and StepFailedError
-    for requirements that cannot be resolved.
+    Raises ValueError, with a sentence for people, for an executor that nothing here executes, StepFailedError for
+    requirements that cannot be resolved, and UnresolvedError where they are only looked up.
     """
-    executor = session.pipeline.executors[str(component.body)]
+    executor = given.pipeline.executors[str(component.body)]
     run = known.placeholders
     if isinstance(executor, Container):
         operation = claims.operation(executor)
         if operation is not None:
             return ClaimWork(component, operation, inputs)
-        keyed = session.cluster.concealment.for_key(inputs)
-        provision = _provision(str(component.body), known, record, session)
-        if session.containers is not None:
+        keyed = given.cluster.concealment.for_key(inputs)
+        provision = _provision(str(component.body), known, name, given)
+        if given.images is not None:
             return await ContainerStep.of(
                 component,
                 executor,
@@ -43,8 +42,8 @@ async def of(component: Component, inputs: Values, known: Known, record: TaskRec
                 run,
                 keyed=keyed,
                 provision=provision,
-                settings=session.cluster.settings.of(str(component.body)),
-                runtime=session.containers,
+                settings=given.cluster.settings.of(str(component.body)),
+                images=given.images,
             )
         code = step_codes.find(executor)
         return Step(
@@ -53,7 +52,7 @@ async def of(component: Component, inputs: Values, known: Known, record: TaskRec
             code=code,
             inputs=inputs,
             run=run,
-            place=await Place.of(code, session.environments, session.engine_environment),
+            place=await Place.of(code, given.environments, given.engine_environment),
             keyed=keyed,
             provision=provision,
         )
@@ -62,8 +61,8 @@ async def of(component: Component, inputs: Values, known: Known, record: TaskRec
     raise ValueError(f"component '{component.name}' is executed by '{executor.kind}', which needs Google Cloud")
 
 
-def _provision(label: str, known: Known, record: TaskRecord, session: Session) -> Provision:
-    if not session.cluster.settings.asks(label):  # as most do: on the way of every hit
+def _provision(label: str, known: Known, name: str, given: Circumstances) -> Provision:
+    if not given.cluster.settings.asks(label):  # as most do: on the way of every hit
         return _NOTHING
-    pod = Pod.of(session.pipeline.name, session.context.run_id, record.name, session.namespace)
-    return session.cluster.provide(label, known, pod)
+    pod = Pod.of(given.pipeline.name, given.context.run_id, name, given.namespace)
+    return given.cluster.provide(label, known, pod)

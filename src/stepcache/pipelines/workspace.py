@@ -9,8 +9,8 @@ from pathlib import Path
 from stepcache.pipelines.model import Pipeline
 
 
-def of(home: Path, namespace: str, pipeline: Pipeline) -> Path:
-    """The workspace of ``pipeline``; made when the pipeline asks for one.
+def path(home: Path, namespace: str, pipeline: Pipeline) -> Path:
+    """The workspace of ``pipeline``, there or not.
 
     Under KFP it is a volume of one run. Here it is kept, one for each namespace and pipeline: its path is part of
     the inputs of those who use it, so with a path of its own no run would reuse anything, and what a reused step
@@ -18,7 +18,12 @@ def of(home: Path, namespace: str, pipeline: Pipeline) -> Path:
     """
     digest = hashlib.sha256(f"{len(namespace)}:{namespace}{pipeline.name}".encode()).hexdigest()[:12]
     readable = re.sub(r"[^-\w.]+", "_", pipeline.name)[:60]
-    directory = home / "workspaces" / f"{readable}-{digest}"
+    return home / "workspaces" / f"{readable}-{digest}"
+
+
+def of(home: Path, namespace: str, pipeline: Pipeline) -> Path:
+    """The workspace of ``pipeline``; made when the pipeline asks for one."""
+    directory = path(home, namespace, pipeline)
     kubernetes = pipeline.platforms.get("platforms", {}).get("kubernetes", {})
     if "workspace" in kubernetes.get("pipelineConfig", {}):
         directory.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,7 @@ from stepcache.stores.claim import (
 from stepcache.stores.entry import UNLIMITED, Description, Entry, Record, is_fresh
 from stepcache.stores.memory_state import HeldClaim, MemoryState, StoredEntry
 from stepcache.stores.runs import RunRow, TaskRow
+from stepcache.stores.standing import USED_WITHIN
 
 
 class MemoryStore:
@@ -163,6 +164,26 @@ class MemoryStore:
         with self._state.held(closed=self._closed) as state:
             now = state.now()
             return {key: _seen(key, state.entries.get(key), state.claims.get(key), now) for key in keys}
+
+    async def stand(self, entries: Mapping[str, str]) -> bool:
+        """See ``stores.standing``."""
+        for key in entries:
+            check(key)
+        with self._state.held(closed=self._closed) as state:
+            found = ((state.entries.get(key), published_by) for key, published_by in entries.items())
+            return all(stored is not None and stored.published_by == by for stored, by in found)
+
+    async def touch(self, key: str, others: Collection[str]) -> None:
+        """See ``stores.standing``."""
+        for one in (key, *others):
+            check(one)
+        with self._state.held(closed=self._closed) as state:
+            resting = state.entries.get(key)
+            if resting is None or resting.used_at >= state.now() - USED_WITHIN * 1000:
+                return
+            for one in others:
+                if (stored := state.entries.get(one)) is not None:
+                    stored.used_at = state.now()
 
     async def describe(self, key: str) -> Description | None:
         """See the contract."""

@@ -102,6 +102,22 @@ def server(url: str) -> tuple[Driver, Kind]:
         ) from error
 
 
+async def open_to_read(url: str) -> FullStore | None:
+    """The store at ``url`` as it stands, None when there is none; no table is made or changed.
+
+    Operations that write are not to be called: on a file, they raise StoreUnavailableError. Raises what
+    ``open_store`` does.
+    """
+    if url.startswith(("postgresql://", "mysql://")):
+        from stepcache.stores.sql import opening
+
+        return await opening.open_to_read(*server(url))
+    if not url.startswith("sqlite://"):
+        return await open_store(url)
+    store = _sqlite(url.removeprefix("sqlite://"), url, read_only=True)
+    return store if await store.open_to_read() else None
+
+
 def _open_memory(rest: str, url: str) -> FullStore:
     from stepcache.stores.memory import MemoryStore
 
@@ -111,6 +127,12 @@ def _open_memory(rest: str, url: str) -> FullStore:
 
 
 async def _open_sqlite(rest: str, url: str) -> SqliteStore:
+    store = _sqlite(rest, url)
+    await store.open()
+    return store
+
+
+def _sqlite(rest: str, url: str, *, read_only: bool = False) -> SqliteStore:
     from stepcache.stores.sqlite import SqliteStore
 
     file, _, query = rest.partition("?")
@@ -119,9 +141,7 @@ async def _open_sqlite(rest: str, url: str) -> SqliteStore:
         raise InputError(f"'{url}' names no file", remedy=_REMEDY)
     if name == ":memory:":
         raise InputError("an SQLite database in memory is no store", remedy="give memory://")
-    store = SqliteStore(_absolute(name), synchronous=_synchronous(query, url))
-    await store.open()
-    return store
+    return SqliteStore(_absolute(name), synchronous=_synchronous(query, url), read_only=read_only)
 
 
 def _absolute(name: str) -> Path:

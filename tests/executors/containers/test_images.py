@@ -9,9 +9,10 @@ import pytest
 from stepcache.errors import InputError
 from stepcache.executors.containers import image as images
 from stepcache.executors.containers.image import PullPolicy
-from stepcache.executors.containers.images import ImageError
+from stepcache.executors.containers.images import ImageError, KnownImages
 from stepcache.executors.containers.runtime import ContainerRuntime
 from stepcache.executors.supervisor import Supervisor
+from stepcache.executors.unresolved import UnresolvedError
 from tests.executors.containers.conftest import Describe
 from tests.executors.containers.standin.daemon import Config, Daemon
 from tests.executors.containers.worlds import PLAIN, World
@@ -49,6 +50,28 @@ async def test_one_that_is_not_is_pulled_once_for_all(runtime: ContainerRuntime,
     assert {one.identifier for one in found} == {daemon.registry["python:3.11"].id}
     assert await runtime.image("python:3.11") == found[0]
     assert daemon.pulls == ["python:3.11"]
+
+
+async def test_what_is_known_is_told_without_pulling(
+    runtime: ContainerRuntime, world: World, daemon: Daemon
+) -> None:
+    daemon.registry["python:3.11"] = Config()
+    here = await runtime.known(PLAIN)
+    assert here is not None
+    assert here.identifier == daemon.images[PLAIN].id
+    for policy in (IF_NOT_PRESENT, ALWAYS, NEVER):
+        assert await runtime.known("python:3.11", policy) is None
+    looking = KnownImages(await world.engine())
+    assert await looking.image(PLAIN) == here
+    for policy in (IF_NOT_PRESENT, ALWAYS):
+        with pytest.raises(UnresolvedError, match=r"python:3\.11"):
+            await looking.image("python:3.11", policy)
+    with pytest.raises(ImageError, match="its pull policy is Never"):
+        await looking.image("python:3.11", NEVER)
+    assert daemon.pulls == []
+    pulled = await runtime.image("python:3.11", ALWAYS)
+    assert await runtime.known("python:3.11", ALWAYS) == pulled
+    assert await looking.known("python:3.11", IF_NOT_PRESENT) == pulled
 
 
 async def test_always_pulls_what_the_name_has_come_to_stand_for_once_a_run(

@@ -149,7 +149,7 @@ async def test_another_kfp_of_the_engine_is_another_lock_of_the_same_packages(
     opened: Opening, wanted: Wanting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = await opened().lock(wanted("alpha"))
-    monkeypatch.setattr("stepcache.executors.environments.environments.installed", lambda: {"kfp": "2.99"})
+    monkeypatch.setattr("stepcache.executors.environments.kept.installed", lambda: {"kfp": "2.99"})
     second = await opened().lock(wanted("alpha"))
     assert second.distributions == {**first.distributions, "kfp": "2.99"}
     assert second.digest != first.digest
@@ -323,7 +323,7 @@ async def test_the_last_who_gives_up_ends_the_work(opened: Opening, tmp_path: Pa
 async def test_an_engine_without_kfp_says_so(
     opened: Opening, wanted: Wanting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stepcache.executors.environments.environments.installed", dict)
+    monkeypatch.setattr("stepcache.executors.environments.kept.installed", dict)
     with pytest.raises(StepcacheError, match="kfp is not installed where stepcache runs"):
         await opened().lock(wanted("alpha"))
 

@@ -324,3 +324,17 @@ async def test_the_command_says_what_it_did(session: Session, url: str) -> None:
 async def test_there_is_nothing_to_migrate_elsewhere(bad: str) -> None:
     with pytest.raises(InputError, match="no tables to migrate"):
         await opening.migrate(bad)
+
+
+async def test_an_empty_database_is_read_as_no_store(session: Session, url: str) -> None:
+    assert await opening.open_to_read(url) is None
+    async with opened(url) as store:
+        await publish(store, KEY)
+    reading = await opening.open_to_read(url)
+    assert reading is not None
+    try:
+        assert await reading.lookup(KEY) is not None
+        assert (await reading.watch([KEY]))[KEY].busy is None
+        assert await reading.settled("artifacts") is None
+    finally:
+        await reading.close()

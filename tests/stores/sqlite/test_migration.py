@@ -67,3 +67,13 @@ async def test_what_an_older_release_stored_is_there(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "old.db")) as connection:
         assert connection.execute("SELECT hits FROM execution_details").fetchall() == [(3,)]
         assert connection.execute("SELECT digest, size FROM execution_artifacts").fetchall() == [("a" * 64, 7)]
+
+
+async def test_a_file_of_an_older_release_is_read_as_it_is(tmp_path: Path) -> None:
+    path = restored(tmp_path / "old.db")
+    content = path.read_bytes()
+    store = SqliteStore(path, read_only=True)
+    assert await store.open_to_read()
+    assert await store.lookup(a_key("stored")) is not None
+    await store.close()
+    assert path.read_bytes() == content

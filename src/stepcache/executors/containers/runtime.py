@@ -55,16 +55,7 @@ class ContainerRuntime:
 
         ``environment`` is the engine's own: docker and podman find their settings by it.
         """
-        problems = []
-        for program in programs:
-            try:
-                return cls(await ContainerEngine.find(program, environment), supervisor, announce)
-            except ContainerEngineError as error:
-                problems.append(str(error))
-        raise InputError(
-            f"no container engine can be used: {'; '.join(problems)}",
-            remedy="install docker or podman, or start it, and see that this user may use it",
-        )
+        return cls(await answering(programs, environment), supervisor, announce)
 
     @property
     def reference(self) -> Reference:
@@ -74,6 +65,10 @@ class ContainerRuntime:
     async def image(self, name: str, policy: PullPolicy = PullPolicy.IF_NOT_PRESENT) -> Image:
         """The image that ``name`` stands for in this run; see ``Images.find``."""
         return await self._images.find(name, policy)
+
+    async def known(self, name: str, policy: PullPolicy = PullPolicy.IF_NOT_PRESENT) -> Image | None:
+        """The same, if that is known without pulling; see ``Images.known``."""
+        return await self._images.known(name, policy)
 
     async def run(self, command: ContainerCommand) -> RunningContainer:
         """Start a step. Its ``wait`` tells of everything that goes wrong after the client was started.
@@ -141,6 +136,22 @@ class ContainerRuntime:
         # Its exit code says only that one of them is gone meanwhile.
         answer = await self._engine.call("container", "inspect", "--format", template, *found)
         return set(answer.output.split())
+
+
+async def answering(
+    programs: Sequence[str] = PROGRAMS, environment: Mapping[str, str] = os.environ
+) -> ContainerEngine:
+    """The first of ``programs`` whose engine answers. Raises InputError when none does, with what each said."""
+    problems = []
+    for program in programs:
+        try:
+            return await ContainerEngine.find(program, environment)
+        except ContainerEngineError as error:
+            problems.append(str(error))
+    raise InputError(
+        f"no container engine can be used: {'; '.join(problems)}",
+        remedy="install docker or podman, or start it, and see that this user may use it",
+    )
 
 
 def _prepare(directory: Path, file: Path | None, text: str) -> None:

@@ -6,27 +6,23 @@ import asyncio
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stepcache.errors import StepcacheError
-from stepcache.executors import host
-from stepcache.executors.distributions import installed, site_directories
 from stepcache.executors.environments import file_lock, installation, resolution, scratch
 from stepcache.executors.environments.engine_package import EnginePackage
 from stepcache.executors.environments.environment import Environment, data_files
-from stepcache.executors.environments.interpreter import Interpreter
+from stepcache.executors.environments.kept import KeptEnvironments, kfp_version, with_kfp
 from stepcache.executors.environments.layers import Layers
 from stepcache.executors.environments.lock import Lock
-from stepcache.executors.environments.locks import Locks
 from stepcache.executors.environments.request import Request
 from stepcache.executors.environments.shared_work import SharedWork
 from stepcache.executors.environments.uv import Uv
 from stepcache.executors.supervisor import Supervisor
 
 
-class Environments:
+class Environments(KeptEnvironments):
     """What steps run in, below ``home``.
 
     Everything that takes long is a coroutine: uv runs as a process below ``supervisor``, and files are handled in
@@ -43,47 +39,13 @@ class Environments:
         refresh: bool = False,
         report: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._directory = home / "environments"
-        self._refresh = refresh
+        super().__init__(home, refresh=refresh)
         self._report = report
-        self._locks = Locks(self._directory)
         self._layers = Layers(self._directory / "layers")
-        self._interpreter = Interpreter.of_engine()
         self._uv = Uv(self._interpreter, self._directory / "cache", supervisor, inherited)
-        self._answers: dict[Request, Lock] = {}
         self._resolved: SharedWork[Request, list[str]] = SharedWork()
         self._made: SharedWork[str, Path] = SharedWork()
         self._environments: SharedWork[Request, Environment] = SharedWork()
-
-    def of_engine(self) -> Environment:
-        """The engine's own packages, for steps that ask for none. Read anew at every call, in 1 to 2 ms.
-
-        Only what a step installs itself is kept apart; what the user changes here, steps see.
-        """
-        is_virtual = sys.prefix != sys.base_prefix
-        return Environment(
-            interpreter=self._interpreter,
-            lock=Lock(host.lock_text()),
-            layers=tuple(map(Path, site_directories())),
-            data=data_files(Path(sys.prefix)) if is_virtual else {},  # below /usr it is not what packages installed
-        )
-
-    def kept(self, request: Request) -> Lock | None:
-        """The lock of ``request`` if it was resolved before; runs nothing, and reads one small file once."""
-        lock = self._answers.get(request)
-        if lock is None and (lines := self._locks.resolved(request, self._interpreter)) is not None:
-            lock = _with_kfp(lines)
-            if not self._refresh:
-                self._answers[request] = lock
-        return lock
-
-    def kept_now(self, request: Request) -> Lock | None:
-        """What ``kept`` answers, unless this instance has yet to resolve it anew."""
-        return self._answers.get(request) if self._refresh else self.kept(request)
-
-    def find(self, digest: str) -> Lock | None:
-        """The lock of this digest, if it was ever used below this home: what ``explain`` compares."""
-        return self._locks.find(digest)
 
     def remember(self, lock: Lock) -> None:
         """Keep the lock of an environment that was used, so that ``find`` answers it."""
@@ -97,7 +59,7 @@ class Environments:
         """
         lock = self.kept_now(request)
         if lock is None:
-            lock = _with_kfp(await self._resolved.get(request, lambda: self._resolve(request)))
+            lock = with_kfp(await self._resolved.get(request, lambda: self._resolve(request)))
             self._answers[request] = lock
         await asyncio.to_thread(self._locks.keep, lock)
         return lock
@@ -119,7 +81,7 @@ class Environments:
             try:
                 async with scratch.made(path) as directory:
                     lines = await resolution.resolve(
-                        request, _kfp_version(), self._uv, directory, anew=self._refresh
+                        request, kfp_version(), self._uv, directory, anew=self._refresh
                     )
             except OSError as error:
                 raise StepcacheError(f"cannot resolve {request}: {error}") from error
@@ -128,7 +90,7 @@ class Environments:
 
     async def _make(self, request: Request) -> Environment:
         lock = await self.lock(request)
-        copied = f"kfp=={_kfp_version()}"
+        copied = f"kfp=={kfp_version()}"
         lines = [line for line in lock.lines if line != copied]
         name = self._layer(lines)
         root = await self._made.get(name, lambda: self._install(name, lines, request))
@@ -164,19 +126,6 @@ class Environments:
             await package.make(root, self._uv)
 
         return await self._made.get(package.layer, lambda: self._layers.ready(package.layer, make))
-
-
-def _with_kfp(lines: list[str]) -> Lock:
-    """The lock of what was resolved, with the engine's kfp unless the requirements brought one."""
-    lock = Lock.of(lines)
-    return lock if "kfp" in lock.distributions else Lock.of([*lines, f"kfp=={_kfp_version()}"])
-
-
-def _kfp_version() -> str:
-    version = installed().get("kfp")
-    if version is None:
-        raise StepcacheError("kfp is not installed where stepcache runs", remedy="pip install kfp")
-    return version
 
 
 def _c_library() -> str:

@@ -29,9 +29,19 @@ class Cluster:
     concealment: Concealment
 
     @classmethod
-    def of(cls, pipeline: Pipeline, bindings: Bindings, home: Path, namespace: str, source: str) -> Cluster:
+    def of(  # noqa: PLR0913 - what it consists of
+        cls,
+        pipeline: Pipeline,
+        bindings: Bindings,
+        home: Path,
+        namespace: str,
+        source: str,
+        *,
+        mask: Mask | None = None,
+    ) -> Cluster:
         """The cluster of a run in ``namespace``; ``source`` names the pipeline in errors.
 
+        ``mask`` is that of the home, which is made if none is given.
         Raises InputError for platform settings that cannot be.
         """
         settings = parsing.parse(pipeline.platforms, source)
@@ -40,7 +50,7 @@ class Cluster:
             settings,
             bindings,
             Volumes(home, namespace, bindings.volumes),
-            Concealment(bindings, Mask.of(home)),
+            Concealment(bindings, mask or Mask.of(home)),
         )
 
     @property

@@ -136,6 +136,11 @@ class Concealment:
         return "".join(texts)
 
 
+def is_concealed(document: Mapping[str, Any]) -> bool:
+    """Whether ``conceal`` took a secret out of the outputs that ``document`` describes."""
+    return bool(document.get(_CONCEALED))
+
+
 def _places(bindings: Bindings) -> Iterator[tuple[str, _Place]]:
     """How each part of each secret reads inside a JSON text, and where it is from."""
     for name, secret in bindings.secrets.items():

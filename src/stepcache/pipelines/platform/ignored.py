@@ -61,6 +61,8 @@ def _asked(pipeline: Pipeline, settings: PlatformSettings) -> Iterator[tuple[str
             if isinstance(label, str):
                 executor = pipeline.executors.get(label)
                 resources = executor.resources if isinstance(executor, Container) else {}
+                if not resources and not settings.executors:
+                    continue
                 for kind in dict.fromkeys((*_kinds_of(resources), *settings.of(label).kinds)):
                     yield kind, task.name
 

@@ -91,6 +91,12 @@ class ExecutorSettings:
     kinds: tuple[str, ...] = ()
     """The settings that are there, as people name them: see ``ignored``."""
 
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """Where the names of secrets, config maps and volumes come from."""
+        named = (*(item.name for item in self.variables), *(item.name for item in self.files))
+        return (*named, *(item.claim for item in self.claims))
+
 
 @dataclass(frozen=True, slots=True)
 class PlatformSettings:

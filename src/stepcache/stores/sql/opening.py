@@ -56,6 +56,24 @@ async def open_store(
     return SqlStore(database, dialect, refusal=schema.refusal(found, driver.address))
 
 
+async def open_to_read(driver: Driver, kind: Kind) -> SqlStore | None:
+    """The store as it stands; None, and nothing left open, where the tables were never made. Makes none.
+
+    Raises InputError and StoreUnavailableError.
+    """
+    database = SqlDatabase(driver)
+    is_there = False
+    try:
+        await database.open()
+        found = await _look(database, kind)
+        schema.check_current(found, driver.address)
+        is_there = bool(found.version)
+    finally:
+        if not is_there:
+            await database.close()
+    return SqlStore(database, kind.dialect(kind.clock, is_unique=found.is_unique)) if is_there else None
+
+
 async def migrate(driver: Driver, kind: Kind) -> tuple[str, str]:
     """Bring the tables to this release's; the versions before (empty for none) and after.
 

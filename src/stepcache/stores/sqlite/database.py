@@ -16,6 +16,7 @@ import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Concatenate, Final, Literal, ParamSpec, TypeVar
+from urllib.parse import quote
 
 from stepcache.errors import StoreUnavailableError
 from stepcache.stores.sqlite import place, schema
@@ -44,13 +45,22 @@ class SqliteDatabase:
     another thread. All are made by ``open``, or when they are first needed, and end with ``close``.
     """
 
-    def __init__(self, path: Path, *, synchronous: Synchronous = "normal", patience: float = _PATIENCE) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        synchronous: Synchronous = "normal",
+        patience: float = _PATIENCE,
+        read_only: bool = False,
+    ) -> None:
         self.path = path
         self.synchronous = synchronous
         self._patience = patience
         self._process = os.getpid()
         self._identity = _NOWHERE
-        self._writer = ConnectionThread("stepcache-sqlite-writer", self._connect_writer)
+        connect_writer = self._refuse_writing if read_only else self._connect_writer
+        self._read_only = read_only
+        self._writer = ConnectionThread("stepcache-sqlite-writer", connect_writer)
         self._long_reader = ConnectionThread("stepcache-sqlite-reader", self._connect)
         self._quick_reader: sqlite3.Connection | None = None
         self._quick_reading = threading.Lock()
@@ -69,6 +79,28 @@ class SqliteDatabase:
         except BaseException:
             await self.close()
             raise
+
+    async def open_to_read(self) -> bool:
+        """Connect to what is there; False when that is nothing, or an empty file. Nothing is changed.
+
+        For a database that was made ``read_only``. Raises InputError and StoreUnavailableError as ``open`` does.
+        """
+        _opened.add(self)
+        is_there = False
+        try:
+            is_there = self.path.is_file() and self._look()
+        except sqlite3.Error as error:
+            raise explained(error, self.path) from error
+        finally:
+            if not is_there:
+                await self.close()
+        return is_there
+
+    def _look(self) -> bool:
+        if self._identify() in _inherited:
+            raise self._forked()
+        connection = self._quick_reader = self._connect()
+        return self._patiently(lambda: schema.can_be_read(connection, self.path))
 
     async def write(
         self, transaction: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -148,9 +180,22 @@ class SqliteDatabase:
         )
 
     def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(
-            self.path, timeout=0, isolation_level=None, check_same_thread=False, cached_statements=256
+        # "rw": a file that is not there is not made.
+        name = f"file:{quote(os.fsencode(self.path))}?mode=rw" if self._read_only else self.path
+        connection = sqlite3.connect(
+            name,
+            timeout=0,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+            uri=self._read_only,
         )
+        if self._read_only:
+            connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    def _refuse_writing(self) -> sqlite3.Connection:
+        raise StoreUnavailableError(f"the store {self.path} was opened to be read only")
 
     def _connect_writer(self) -> sqlite3.Connection:
         place.prepare(self.path)

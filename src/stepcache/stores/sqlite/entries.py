@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from stepcache.stores.claim import Put
@@ -89,3 +90,13 @@ class Entries:
     def count_hits(self, connection: sqlite3.Connection, hits: Mapping[str, int]) -> None:
         """Add to the counts."""
         connection.executemany(self._sql.count_hits, [(count, key) for key, count in hits.items()])
+
+    def touch(self, connection: sqlite3.Connection, key: str, others: Collection[str], within: int) -> None:
+        """Mark ``others`` as used now if ``key`` was not used within the last ``within`` milliseconds."""
+        if connection.execute(self._sql.is_unused, (key, within)).fetchone() is not None:
+            connection.execute(self._sql.touch, (json.dumps(list(others)),))
+
+    def stand(self, connection: sqlite3.Connection, entries: Mapping[str, str]) -> bool:
+        """Whether all are there as they were, by one statement however many there are."""
+        (standing,) = connection.execute(self._sql.count_standing, (json.dumps(dict(entries)),)).fetchone()
+        return bool(standing == len(entries))

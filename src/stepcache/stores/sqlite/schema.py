@@ -150,6 +150,14 @@ def is_current(connection: sqlite3.Connection, path: Path) -> bool:
     return found == VERSION
 
 
+def can_be_read(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether the file has tables, of this release or an older one: since the first, only an index was added.
+
+    Changes nothing. Raises as ``is_current`` does.
+    """
+    return is_current(connection, path) or version(connection) > 0
+
+
 def create(connection: sqlite3.Connection, path: Path) -> None:
     """Make the tables, or bring them to this release; the body of one immediate transaction.
 

@@ -22,6 +22,9 @@ class Statements:
         self.lookup = with_clock(_LOOKUP)
         self.describe = _DESCRIBE
         self.watch = with_clock(_WATCH)
+        self.count_standing = with_clock(_COUNT_STANDING)
+        self.is_unused = with_clock(_IS_UNUSED)
+        self.touch = with_clock(_TOUCH)
         self.store_entry = with_clock(_STORE_ENTRY)
         self.store_details = with_clock(_STORE_DETAILS)
         self.delete_entry = with_clock(_DELETE_ENTRY)
@@ -55,6 +58,13 @@ _WATCH: Final = """
       LEFT JOIN execution_caches e ON e.ExecutionCacheKey = k.value
       LEFT JOIN execution_details d ON d.entry_id = e.ID
       LEFT JOIN execution_claims c ON c.cache_key = k.value"""
+
+_COUNT_STANDING: Final = """
+    SELECT COUNT(*)
+      FROM json_each(?) k
+      JOIN execution_caches e ON e.ExecutionCacheKey = k.key
+      LEFT JOIN execution_details d ON d.entry_id = e.ID
+     WHERE $published_by = k.value"""
 
 # In place: pods carry the ID in a label.
 _STORE_ENTRY: Final = """
@@ -100,6 +110,19 @@ _COUNT_HITS: Final = """
     UPDATE execution_details
        SET hits = hits + ?, used_at = $clock
      WHERE entry_id = (SELECT ID FROM execution_caches WHERE ExecutionCacheKey = ?)"""
+
+_IS_UNUSED: Final = """
+    SELECT 1
+      FROM execution_caches e
+      JOIN execution_details d ON d.entry_id = e.ID
+     WHERE e.ExecutionCacheKey = ? AND d.used_at < $clock - ?"""
+
+_TOUCH: Final = """
+    UPDATE execution_details
+       SET used_at = $clock
+     WHERE entry_id IN (SELECT e.ID
+                          FROM json_each(?) k
+                          JOIN execution_caches e ON e.ExecutionCacheKey = k.value)"""
 
 # The claim of another must be released, expired, or held by exactly the dead holder; one's own is granted again.
 _TAKE: Final = """

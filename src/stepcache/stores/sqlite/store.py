@@ -30,9 +30,12 @@ from stepcache.stores.sqlite.database import SqliteDatabase, Synchronous
 from stepcache.stores.sqlite.entries import Entries
 from stepcache.stores.sqlite.run_table import RunEnd
 from stepcache.stores.sqlite.statements import CLOCK, Statements
+from stepcache.stores.standing import USED_WITHIN
 
 _QUICK_KEYS = 100
 """How many keys are watched on the caller's thread, at three microseconds each."""
+_QUICK_STANDING = 500
+"""How many entries are compared there, at a microsecond each."""
 
 
 class SqliteStore:
@@ -44,15 +47,18 @@ class SqliteStore:
     version = schema.VERSION
     """Of the tables."""
 
-    def __init__(self, path: Path, *, synchronous: Synchronous = "normal", clock: str = CLOCK) -> None:
-        """Make the store; ``open`` it before use.
+    def __init__(
+        self, path: Path, *, synchronous: Synchronous = "normal", clock: str = CLOCK, read_only: bool = False
+    ) -> None:
+        """Make the store; ``open`` it before use, or ``open_to_read`` what is to be ``read_only``.
 
         Args:
             path: the file, absolute.
             synchronous: ``full`` for results that survive a power failure too.
             clock: an SQL expression for the time in milliseconds since the epoch.
+            read_only: whether every operation that writes raises StoreUnavailableError.
         """
-        self._database = SqliteDatabase(path, synchronous=synchronous)
+        self._database = SqliteDatabase(path, synchronous=synchronous, read_only=read_only)
         statements = Statements(clock)
         self._entries = Entries(statements)
         self._claims = Claims(statements, self._entries)
@@ -75,6 +81,13 @@ class SqliteStore:
         Raises InputError and StoreUnavailableError.
         """
         await self._database.open()
+
+    async def open_to_read(self) -> bool:
+        """Connect to what is there; False, and closed again, when there is no store. Nothing is changed.
+
+        Raises InputError and StoreUnavailableError.
+        """
+        return await self._database.open_to_read()
 
     async def close(self) -> None:
         """See the contract."""
@@ -137,6 +150,19 @@ class SqliteStore:
             check(key)
         read = self._database.read if len(keys) <= _QUICK_KEYS else self._database.read_long
         return await read(self._claims.watch, keys)
+
+    async def stand(self, entries: Mapping[str, str]) -> bool:
+        """See ``stores.standing``."""
+        for key in entries:
+            check(key)
+        read = self._database.read if len(entries) <= _QUICK_STANDING else self._database.read_long
+        return await read(self._entries.stand, entries)
+
+    async def touch(self, key: str, others: Collection[str]) -> None:
+        """See ``stores.standing``."""
+        for one in (key, *others):
+            check(one)
+        await self._database.write(self._entries.touch, key, tuple(others), round(USED_WITHIN * 1000))
 
     async def describe(self, key: str) -> Description | None:
         """See the contract."""
