@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from stepcache.errors import InputError
-from stepcache.stores.claim import Published
+from stepcache.stores.claim import Hit, Published
 from stepcache.stores.entry import ArtifactReference, Description, Entry, Record
-from tests.stores.world import EPOCH, World, a_key, a_record, described, grant, publish
+from tests.stores.world import EPOCH, World, a_key, a_record, ask, described, grant, publish
 
 KEY = a_key()
 
@@ -41,6 +41,15 @@ class EntrySuite:
         assert await other.lookup(KEY) == answer.entry
         await world.advance(1)
         assert await other.lookup(KEY) == replace(answer.entry, age=3.5)
+
+    async def test_an_entry_tells_how_long_its_execution_took(self, world: World) -> None:
+        granted = await grant(world.store, KEY)
+        answer = await world.store.publish(granted.claim, a_record(description=Description(duration=1.5)))
+        entry, asked = await world.store.lookup(KEY), await ask(world.store, KEY)
+        assert isinstance(answer, Published)
+        assert isinstance(asked, Hit)
+        assert entry is not None
+        assert [answer.entry.duration, entry.duration, asked.entry.duration] == [1.5, 1.5, 1.5]
 
     async def test_any_text_comes_back_as_it_was(self, world: World) -> None:
         for number, text in enumerate(("", "{}", "ä\U0001f600\n\r\t '\"\\;--%", "x" * 3_000_000)):

@@ -33,6 +33,9 @@ TASK = TaskRow(
     started_at=2.5,
     log="runs/1/fit.log",
     outputs='{"a": 1}',
+    published_by="b" * 32,
+    saved=1.5,
+    parts='{"component": "fit"}',
 )
 ENDED = ("SUCCEEDED", "FAILED", "CANCELED")
 

@@ -21,10 +21,14 @@ def take(found: Found, record: TaskRecord, session: Session) -> list[TaskRecord]
     """
     session.cache.count(found.reused)
     record.result, record.key, record.tasks = CacheResult.HIT, found.reused.entry.key, found.steps
+    record.published_by, record.saved = found.reused.entry.published_by, found.reused.entry.duration
     record.standing = found.standing()
     with_it = Standing({}, record.standing.born, ())
     now = time.time()
+    publishers = found.reused.output.rests_on
     records = [_record(row, record.name, now, with_it, session) for row in found.rows]
+    for inner in records:
+        inner.published_by = publishers.get(inner.key, "")
     session.add_reused(records)
     return records
 

@@ -70,6 +70,12 @@ class TaskRecord:
     waiting_for: str = ""
     """Who runs it, while this task waits for someone else's execution."""
     outputs: Values | None = None
+    published_by: str = ""
+    """Who published the entry that its outputs are from, or became."""
+    saved: float = 0.0
+    """Seconds that the execution took whose outputs were reused."""
+    parts: str = ""
+    """The parts of its key, if it was executed with caching on; a JSON object."""
     tasks: int = 0
     """How many tasks were reused with it as one, when it is a DAG that was."""
     standing: Standing | None = None
@@ -98,6 +104,9 @@ class TaskRecord:
             log=self.log,
             error=self.error,
             outputs=self._outputs_text(),
+            published_by=self.published_by,
+            saved=self.saved,
+            parts=self.parts,
         )
 
     def _outputs_text(self) -> str:

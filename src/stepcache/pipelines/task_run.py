@@ -117,6 +117,7 @@ class TaskRun:
 
     async def _execute(self, holding: Holding, key: TaskKey) -> Values:
         self._executing(CacheResult.MISS, holding.reason)
+        self.record.parts = key.parts(self.session.mask)
         began = time.monotonic()
         try:
             values = await self.work.perform(self.record, self.session, holding)
@@ -129,15 +130,16 @@ class TaskRun:
         except BaseException:
             await asyncio.shield(holding.release())
             raise
-        entry = self._entry(values, key, time.monotonic() - began)
+        entry = self._entry(values, time.monotonic() - began)
         answer = await holding.publish(entry)
         if isinstance(answer, Published):
+            self.record.published_by = answer.entry.published_by
             self._note_standing(answer.entry, Output.from_text(entry.output))
         else:
             self.session.listener.warn(f"{self.record.name}: invalidated while it ran, so its result is not kept")
         return values
 
-    def _entry(self, values: Values, key: TaskKey, duration: float) -> Record:
+    def _entry(self, values: Values, duration: float) -> Record:
         contents = {
             artifact.content: None
             for artifacts in values.artifacts.values()
@@ -156,7 +158,7 @@ class TaskRun:
                 task=self.record.name,
                 run_id=self.session.context.run_id,
                 duration=duration,
-                parts=key.parts(self.session.mask),
+                parts=self.record.parts,
             ),
             artifacts=tuple(ArtifactReference(content.digest, content.size) for content in contents),
         )
@@ -171,6 +173,7 @@ class TaskRun:
         self.record.reason = ""
         self.record.log = document.get("log", "")
         self.record.waiting_for = ""
+        self.record.published_by, self.record.saved = reused.entry.published_by, reused.entry.duration
         self._note_standing(reused.entry, reused.output)
         return values
 

@@ -62,6 +62,8 @@ class Entry:
     published_by: str
     """``claim_id`` of the claim that stored this output, or an id that ``put`` made up. A refresh changes it and
     keeps ``id``; withdrawal is conditional on it. ``row ID`` for a row that another program wrote."""
+    duration: float = 0.0
+    """Seconds that the execution took; what a hit saves."""
 
 
 def is_fresh(entry: Entry, *, max_staleness: float = UNLIMITED, asked: float = 0.0) -> bool:

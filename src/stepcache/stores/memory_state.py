@@ -47,6 +47,7 @@ class StoredEntry:
             ended_at=self.ended_at // 1000,
             age=(now - self.started_at) / 1000,
             published_by=self.published_by,
+            duration=self.record.description.duration,
         )
 
 

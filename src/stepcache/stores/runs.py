@@ -49,6 +49,12 @@ class TaskRow:
     """Where the log is, a path below the home."""
     error: str = ""
     outputs: str = "{}"
+    published_by: str = ""
+    """The ``published_by`` of the entry that the outputs are from, or became."""
+    saved: float = 0.0
+    """Seconds that the execution took whose outputs were reused."""
+    parts: str = ""
+    """Of a task that was executed with caching on: the parts of its key, as ``entry.Description`` has them."""
 
 
 class RunStore(Protocol):

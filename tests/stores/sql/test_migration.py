@@ -18,6 +18,7 @@ from stepcache.stores import opening
 from stepcache.stores.claim import Granted, Published
 from stepcache.stores.entry import ArtifactReference, Description, Record
 from stepcache.stores.opening import FullStore, Migrated
+from stepcache.stores.runs import TaskRow
 from stepcache.stores.sql.database import SqlDatabase
 from stepcache.stores.sql.schema import VERSIONS
 from stepcache.stores.sql.store import SqlStore
@@ -166,7 +167,10 @@ async def test_what_an_older_release_stored_survives(session: Session, url: str,
     assert isinstance(held, Granted)
     await store.settle("place", "/here")
     await store.save_run(RUN)
-    await store.save_tasks([TASK])
+    await session.run(
+        "INSERT INTO stepcache_tasks VALUES ('id', 'run 1', 'fit', 1, 'SUCCEEDED', 'fit', 'miss', 'first_seen',"
+        f" '{KEY}', 2.5, 3.5, 'fit.log', '', '{{}}')"
+    )
     await store.close()
 
     error = await refusal(url)
@@ -182,7 +186,8 @@ async def test_what_an_older_release_stored_survives(session: Session, url: str,
         assert isinstance(await after.publish(held.claim, a_record()), Published)
         assert await after.settled("place") == "/here"
         assert await after.run(RUN.run_id) == RUN
-        assert list(await after.tasks(RUN.run_id)) == [TASK]
+        task = TaskRow("run 1", "fit", 1, "SUCCEEDED", "fit", "miss", "first_seen", KEY, 2.5, 3.5, log="fit.log")
+        assert list(await after.tasks(RUN.run_id)) == [task]
     assert await session.run("SELECT hits FROM execution_details ORDER BY entry_id") == [(3,), (0,)]
     assert await session.run("SELECT digest, size FROM execution_artifacts") == [("a" * 64, 7)]
 

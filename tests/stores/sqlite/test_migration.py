@@ -7,6 +7,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
+from stepcache.errors import StoreUnavailableError
 from stepcache.stores.claim import Claim, Hit, Renewed
 from stepcache.stores.entry import Description
 from stepcache.stores.sqlite import SqliteStore
@@ -40,7 +43,7 @@ async def test_a_file_of_the_first_version_becomes_what_a_new_one_is(tmp_path: P
     again = SqliteStore(tmp_path / "old.db")
     await again.open()
     await again.close()
-    assert again.found_version == again.version == 2
+    assert again.found_version == again.version == 3
 
 
 async def test_what_an_older_release_stored_is_there(tmp_path: Path) -> None:
@@ -69,11 +72,11 @@ async def test_what_an_older_release_stored_is_there(tmp_path: Path) -> None:
         assert connection.execute("SELECT digest, size FROM execution_artifacts").fetchall() == [("a" * 64, 7)]
 
 
-async def test_a_file_of_an_older_release_is_read_as_it_is(tmp_path: Path) -> None:
+async def test_a_file_of_an_older_release_is_not_changed_by_who_only_reads(tmp_path: Path) -> None:
     path = restored(tmp_path / "old.db")
     content = path.read_bytes()
     store = SqliteStore(path, read_only=True)
-    assert await store.open_to_read()
-    assert await store.lookup(a_key("stored")) is not None
-    await store.close()
+    with pytest.raises(StoreUnavailableError, match="was made by an older stepcache") as caught:
+        await store.open_to_read()
+    assert "migrate" in str(caught.value.remedy)
     assert path.read_bytes() == content

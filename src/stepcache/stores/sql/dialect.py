@@ -15,7 +15,7 @@ from stepcache.stores.sql.connection import Connection, Row, Values
 from stepcache.stores.sql.statement import Statement, Style
 
 ENTRY_COLUMNS: Final = """e."ID", e."ExecutionOutput", e."MaxCacheStaleness", e."StartedAtInSec", e."EndedAtInSec",
-           d.started_at, d.published_by"""
+           d.started_at, d.published_by, d.duration"""
 CLAIM_COLUMNS: Final = """c.claim_id, c.token, c.holder, c.lease_until, c.claimed_at, c.released_at,
            c.revoked_claim_id, c.failures, c.failure"""
 _NO_DETAILS: Final = """(SELECT NULL AS entry_id, NULL AS started_at, NULL AS published_by, NULL AS namespace,
@@ -68,7 +68,7 @@ RUN_COLUMNS: Final = (
 )
 TASK_COLUMNS: Final = (
     "run_id, name, position, state, component, result, reason, cache_key, started_at, finished_at, log, error,"
-    " outputs"
+    " outputs, published_by, saved, parts"
 )
 
 

@@ -126,6 +126,7 @@ class Entries:
             ended_at=ended_in_seconds,
             age=(now - started_at) / 1000,
             published_by=values["published_by"],
+            duration=record.description.duration,
         )
 
     async def _delete(self, connection: Connection, entry_id: int) -> None:

@@ -60,15 +60,15 @@ class KeyRow:
 
     @classmethod
     def read(cls, key: str, row: Sequence[Any]) -> Self:
-        """Out of a row: the clock, seven columns of the entry, nine of the claim."""
+        """Out of a row: the clock, eight columns of the entry, nine of the claim."""
         now = row[0]
-        claim = None if row[8] is None else ClaimRow(*row[8:17])
+        claim = None if row[9] is None else ClaimRow(*row[9:18])
         return cls(now, entry(key, row), claim)
 
 
 def entry(key: str, row: Sequence[Any]) -> Entry | None:
-    """The entry out of a row that begins with the clock and seven columns of the entry."""
-    now, entry_id, output, max_staleness, started_at, ended_at, exactly_started_at, published_by = row[:8]
+    """The entry out of a row that begins with the clock and eight columns of the entry."""
+    now, entry_id, output, max_staleness, started_at, ended_at, exactly_started_at, published_by, duration = row[:9]
     if entry_id is None:
         return None
     began = started_at * 1000 if exactly_started_at is None else exactly_started_at
@@ -81,6 +81,7 @@ def entry(key: str, row: Sequence[Any]) -> Entry | None:
         ended_at=ended_at,
         age=(now - began) / 1000,
         published_by=publisher(entry_id, published_by),
+        duration=float(max(0, ended_at - started_at)) if duration is None else duration,
     )
 
 

@@ -81,6 +81,7 @@ EXECUTION_ARTIFACTS = Table(
     Column("entry_id", BigInteger, primary_key=True, autoincrement=False),
     Column("digest", _hex(), primary_key=True),
     Column("size", BigInteger, nullable=False),
+    Index("ix_execution_artifacts_digest", "digest"),
     **_INNODB,
 )
 
@@ -125,6 +126,15 @@ RUNS = Table(
     Column("error", _text(), nullable=False),
     Index("ix_stepcache_runs_created_at", "created_at"),
     Index("ix_stepcache_runs_state", "state", "created_at"),
+    Index("ix_stepcache_runs_pipeline", "pipeline", "created_at", mysql_length={"pipeline": 191}),
+    **_INNODB,
+)
+
+RUN_REQUESTS = Table(
+    "stepcache_run_requests",
+    METADATA,
+    Column("run_id", _name(191), primary_key=True),
+    Column("request", _text(), nullable=False),
     **_INNODB,
 )
 
@@ -145,6 +155,10 @@ TASKS = Table(
     Column("log", _text(), nullable=False),
     Column("error", _text(), nullable=False),
     Column("outputs", _text(), nullable=False),
+    Column("published_by", _name(191), nullable=False),
+    Column("saved", Double, nullable=False),
+    Column("parts", _text(), nullable=False),
     Index("ix_stepcache_tasks_run_id", "run_id"),
+    Index("ix_stepcache_tasks_cache_key", "cache_key", mysql_length={"cache_key": 64}),
     **_INNODB,
 )

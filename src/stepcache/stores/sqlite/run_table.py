@@ -19,11 +19,11 @@ _RUNS = """
       FROM runs"""
 _SAVE_TASK = """
     INSERT OR REPLACE INTO tasks (run_id, name, position, state, component, result, reason, cache_key, started_at,
-                                  finished_at, log, error, outputs)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+                                  finished_at, log, error, outputs, published_by, saved, parts)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _TASKS = """
     SELECT run_id, name, position, state, component, result, reason, cache_key, started_at, finished_at, log, error,
-           outputs
+           outputs, published_by, saved, parts
       FROM tasks"""
 
 

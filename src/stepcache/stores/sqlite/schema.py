@@ -14,7 +14,7 @@ from typing import Final
 
 from stepcache.errors import InputError, StoreUnavailableError
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Kept as SQLite's ``user_version``."""
 
 APPLICATION_ID: Final = 0x53544348
@@ -116,6 +116,16 @@ _OTHER_TABLES: Final = (
 _UPGRADES: Final = {
     # Least recently used first, as collecting them needs it.
     2: ("CREATE INDEX ix_execution_details_used_at ON execution_details (used_at)",),
+    # What a run reused and what it was asked, for those who look back at it.
+    3: (
+        "ALTER TABLE tasks ADD COLUMN published_by TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE tasks ADD COLUMN saved REAL NOT NULL DEFAULT 0",
+        "ALTER TABLE tasks ADD COLUMN parts TEXT NOT NULL DEFAULT ''",
+        "CREATE INDEX ix_tasks_executed ON tasks (cache_key) WHERE result = 'miss'",
+        "CREATE INDEX ix_runs_pipeline ON runs (pipeline, created_at)",
+        "CREATE INDEX ix_execution_artifacts_digest ON execution_artifacts (digest)",
+        "CREATE TABLE run_requests (run_id TEXT PRIMARY KEY, request TEXT NOT NULL)",
+    ),
 }
 """What leads to each version from the one before. What has been released is never changed."""
 
@@ -151,11 +161,18 @@ def is_current(connection: sqlite3.Connection, path: Path) -> bool:
 
 
 def can_be_read(connection: sqlite3.Connection, path: Path) -> bool:
-    """Whether the file has tables, of this release or an older one: since the first, only an index was added.
+    """Whether the file has the tables of this release; False for an empty file.
 
-    Changes nothing. Raises as ``is_current`` does.
+    Changes nothing. Raises as ``is_current`` does, and StoreUnavailableError for the tables of an older release.
     """
-    return is_current(connection, path) or version(connection) > 0
+    if is_current(connection, path):
+        return True
+    if found := version(connection):
+        raise StoreUnavailableError(
+            f"{path} was made by an older stepcache (its schema version is {found}, this one needs {VERSION})",
+            remedy=f"run: stepcache --store sqlite:///{path} migrate",
+        )
+    return False
 
 
 def create(connection: sqlite3.Connection, path: Path) -> None:

@@ -38,7 +38,8 @@ class Statements:
 
 _LOOKUP: Final = """
     SELECT e.ExecutionCacheKey, e.ID, e.ExecutionOutput, e.MaxCacheStaleness, e.StartedAtInSec, e.EndedAtInSec,
-           ($clock - COALESCE(d.started_at, e.StartedAtInSec * 1000)) / 1000.0, $published_by
+           ($clock - COALESCE(d.started_at, e.StartedAtInSec * 1000)) / 1000.0, $published_by,
+           COALESCE(d.duration, MAX(0.0, e.EndedAtInSec - e.StartedAtInSec))
       FROM execution_caches e
       LEFT JOIN execution_details d ON d.entry_id = e.ID
      WHERE e.ExecutionCacheKey = ?"""
