@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from json import JSONEncoder
 from json.encoder import encode_basestring
 from typing import Any
 
 _NAMES = {None: "null", True: "true", False: "false"}
+
+write_text: Callable[[Any], str] = JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+).encode
+"""What ``write`` writes, in a tenth of the time, for a value without numbers that is not deeply nested."""
 
 
 def write(value: Any, number: Callable[[Any], str]) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from math import copysign, isfinite
 from typing import Any, Final
 
-from stepcache.keys.json_writer import write
+from stepcache.keys.json_writer import write, write_text
 
 SCHEME: Final = "strict-1"
 """Named in every key: a change of what a key holds, or how, gets another name."""
@@ -39,7 +39,15 @@ class Component:
     text: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "text", write(self.document(), format_exactly))
+        artifacts = write(dict(self.output_artifacts), format_exactly) if self.output_artifacts else "{}"
+        object.__setattr__(
+            self,
+            "text",
+            f'{{"args":{write_text(list(self.args))},"command":{write_text(list(self.command))}'
+            f',"image":{write_text(self.image)},"output_artifacts":{artifacts}'
+            f',"output_parameters":{write_text(dict(self.output_parameters))}'
+            f',"pvc_names":{write_text(sorted(set(self.pvc_names)))}}}',
+        )
 
     def document(self) -> dict[str, Any]:
         """This part of the key as a JSON value."""
@@ -151,14 +159,12 @@ def format_exactly(number: Any) -> str:
 def _text(parts: Parts) -> str:
     if parts.custom is not None:
         return write({"custom": _custom(parts.custom)}, format_exactly)
-    others = {
-        "env": dict(parts.env),
-        "executor": dict(parts.executor),
-        "input_artifacts": _artifacts(parts.input_artifacts) if parts.input_artifacts else {},
-        "input_parameters": dict(parts.input_parameters),
-        "secrets": sorted(set(parts.secrets)),
-    }
-    return f"{parts.component.text}{write(others, format_exactly)}"
+    artifacts = write(_artifacts(parts.input_artifacts), format_exactly) if parts.input_artifacts else "{}"
+    return (
+        f'{parts.component.text}{{"env":{write_text(dict(parts.env))},"executor":{write_text(dict(parts.executor))}'
+        f',"input_artifacts":{artifacts},"input_parameters":{write(dict(parts.input_parameters), format_exactly)}'
+        f',"secrets":{write_text(sorted(set(parts.secrets)))}}}'
+    )
 
 
 def _artifacts(artifacts: Mapping[str, Sequence[InputArtifact]]) -> dict[str, Any]:

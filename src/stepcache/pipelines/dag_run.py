@@ -30,11 +30,12 @@ class DagRun:
 
     def __init__(self, component: Component, dag: Dag, inputs: Values, path: str, session: Session) -> None:
         self._dag = dag
-        self._scope = Scope(inputs, declared=component.inputs.keys())
         self._session = session
         self._records = {
             name: session.add(f"{path}{name}", dag.tasks[name].component) for name in dag_rules.in_order(dag)
         }
+        statuses = final_status.Statuses(self._records, session.context)
+        self._scope = Scope(inputs, statuses=statuses, declared=component.inputs.keys())
         self.members = list(self._records.values())
         """Every task below ``path``, in nested DAGs too, as far as they have ended."""
         self._missing = {name: len(task.dependencies) for name, task in dag.tasks.items()}
@@ -156,9 +157,7 @@ class DagRun:
         return outputs
 
     def _end(self, name: str, state: State, error: str) -> None:
-        record = self._records[name]
-        _finish(record, state, error, self._session)
-        self._scope.statuses[name] = final_status.of(record, name, self._session.context)
+        _finish(self._records[name], state, error, self._session)
 
 
 def _placeholders(task: Task, record: TaskRecord, session: Session) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stepcache.pipelines.context import RunContext
@@ -9,6 +10,29 @@ from stepcache.pipelines.dag_rules import Ended
 from stepcache.pipelines.task_record import State
 
 _UNKNOWN = 2  # google.rpc.Code.UNKNOWN: what a step fails of has no code of its own
+
+
+_NOT_ENDED = (State.PENDING, State.RUNNING)
+
+
+class Statuses(Mapping[str, dict[str, Any]]):
+    """The statuses of the tasks of one DAG that have ended, by their names in it; made when one is asked for."""
+
+    def __init__(self, records: Mapping[str, Ended], context: RunContext) -> None:
+        self._records = records
+        self._context = context
+
+    def __getitem__(self, task: str) -> dict[str, Any]:
+        record = self._records[task]
+        if record.state in _NOT_ENDED:
+            raise KeyError(task)
+        return of(record, task, self._context)
+
+    def __iter__(self) -> Iterator[str]:
+        return (task for task, record in self._records.items() if record.state not in _NOT_ENDED)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def of(record: Ended, task: str, context: RunContext) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class Scope:
     inputs: Values
     outputs: dict[str, Values] = field(default_factory=dict)
     """Of every task that succeeded."""
-    statuses: dict[str, JsonValue] = field(default_factory=dict)
+    statuses: Mapping[str, JsonValue] = field(default_factory=dict)
     """The ``PipelineTaskFinalStatus`` of every task that ended."""
     declared: Collection[str] | None = None
     """The names of the parameters that the DAG declares; None if that is not known.

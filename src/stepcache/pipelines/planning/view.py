@@ -29,7 +29,8 @@ class View:
     """The inputs of a DAG, and what is known of the outputs of its tasks."""
 
     def __init__(self, inputs: Prospect, declared: Collection[str]) -> None:
-        self.scope = Scope(inputs.values, declared=declared)
+        self._statuses: dict[str, JsonValue] = {}
+        self.scope = Scope(inputs.values, statuses=self._statuses, declared=declared)
         """What is known, as a run would see it."""
         self._inputs = inputs
         self._outputs: dict[str, Prospect] = {}
@@ -42,7 +43,7 @@ class View:
         if outputs is not NOTHING:
             self.scope.outputs[task] = outputs.values
         if not decided_by:
-            self.scope.statuses[task] = status
+            self._statuses[task] = status
 
     def parameter(self, origin: TaskOutput) -> JsonValue:
         """An output parameter of a task: its value, Unknown, or ABSENT."""
