@@ -2,8 +2,8 @@
 
     python benchmarks/engine.py [--json] [--rounds 5]
 
-Whole processes are timed, medians of the rounds are compared: ratios of one run matter, not the figures of one
-machine. "Chained" components each take the output of the one before.
+Whole processes are timed, in turns, and medians of the rounds compared: ratios of one run matter, not the figures of
+one machine. "Chained" components each take the output of the one before.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -100,9 +100,16 @@ class Bench:
         """Seconds that a process takes which imports kfp."""
         return self._timed([sys.executable, "-c", "import kfp"])
 
-    def median(self, measure: Callable[[int], float]) -> float:
-        """The median over the rounds, each of which gets its number."""
-        return statistics.median(measure(number) for number in range(self._rounds))
+    def medians(self, measures: Mapping[str, Callable[[int], float]]) -> dict[str, float]:
+        """The median of each over the rounds, which get their number.
+
+        What is compared is timed in turns, so that a machine whose speed changes changes all of it.
+        """
+        times: dict[str, list[float]] = {name: [] for name in measures}
+        for number in range(self._rounds):
+            for name, measure in measures.items():
+                times[name].append(measure(number))
+        return {name: statistics.median(listed) for name, listed in times.items()}
 
     def bare_lookup(self) -> float:
         """Seconds that one look-up by ``sqlite3`` takes in the store that the runs filled."""
@@ -134,22 +141,37 @@ def measure(directory: Path, rounds: int) -> dict[str, dict[str, float]]:
     for length in (200, 400):
         bench.ours(f"chain-{length}", 0)
     bench.theirs(200, 0, cached=True)
-    warm = {length: bench.median(partial(bench.ours_again, f"chain-{length}")) for length in (200, 400)}
-    lookup = bench.median(lambda _: bench.bare_lookup())
-    local_warm = bench.median(lambda _: bench.theirs(200, 0, cached=True))
-    cold, local_cold = {}, {}
-    for length in (20, 40):
-        cold[length] = bench.median(partial(bench.ours_anew, length))
-        local_cold[length] = bench.median(partial(bench.theirs_anew, length))
-    at_once = bench.median(lambda _: bench.ours("independent", 0, "--max-parallel", "20", "--no-cache"))
-    import_kfp = bench.median(lambda _: bench.import_kfp())
+    warm = bench.medians(
+        {
+            "200": partial(bench.ours_again, "chain-200"),
+            "400": partial(bench.ours_again, "chain-400"),
+            "look-up": lambda _: bench.bare_lookup(),
+            "kfp.local": lambda _: bench.theirs(200, 0, cached=True),
+        }
+    )
+    cold = bench.medians(
+        {
+            "20": partial(bench.ours_anew, 20),
+            "40": partial(bench.ours_anew, 40),
+            "kfp.local 20": partial(bench.theirs_anew, 20),
+            "kfp.local 40": partial(bench.theirs_anew, 40),
+        }
+    )
+    at_once = bench.medians(
+        {
+            "steps": lambda _: bench.ours("independent", 0, "--max-parallel", "20", "--no-cache"),
+            "import": lambda _: bench.import_kfp(),
+        }
+    )
     return {
-        "one more hit / one bare look-up": compared((warm[400] - warm[200]) / 200, lookup, 30),
-        "200 hits / kfp.local's 200 hits": compared(warm[200], local_warm, 0.5),
+        "one more hit / one bare look-up": compared((warm["400"] - warm["200"]) / 200, warm["look-up"], 30),
+        "200 hits / kfp.local's 200 hits": compared(warm["200"], warm["kfp.local"], 0.5),
         "one more step / kfp.local's": compared(
-            (cold[40] - cold[20]) / 20, (local_cold[40] - local_cold[20]) / 20, 1 / 3
+            (cold["40"] - cold["20"]) / 20, (cold["kfp.local 40"] - cold["kfp.local 20"]) / 20, 1 / 3
         ),
-        "20 steps of one second at once, less one import of kfp / one second": compared(at_once - import_kfp, 1, 2),
+        "20 steps of one second at once, less one import of kfp / one second": compared(
+            at_once["steps"] - at_once["import"], 1, 2
+        ),
     }
 
 

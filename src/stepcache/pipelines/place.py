@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -70,7 +69,7 @@ class Place:
     async def ready(self, environments: Environments) -> Environment:
         """The environment, installed if need be. Raises StepFailedError when it cannot be."""
         if self.request is None:
-            await asyncio.to_thread(environments.remember, self.engine.lock)
+            await environments.remember(self.engine.lock)
             return self.engine
         try:
             return await environments.ready(self.request)

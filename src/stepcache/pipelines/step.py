@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from stepcache.cache.cache import Holding
+from stepcache.cache.uninterrupted import uninterrupted
 from stepcache.container_engine import Reference
+from stepcache.executors.environments.environment import Environment
 from stepcache.executors.lightweight import LightweightComponent
+from stepcache.executors.step import StepCommand, StepExit
 from stepcache.pipelines import secret_outputs, step_command, supervised, task_outputs
 from stepcache.pipelines.command_work import CommandWork
 from stepcache.pipelines.place import Place
@@ -36,21 +40,29 @@ class Step(CommandWork):
     async def perform(self, record: TaskRecord, session: Session, holding: Holding | None) -> Values:
         """See ``Work``."""
         python = await self.place.ready(session.environments)
-        scratch = await asyncio.to_thread(session.artifacts.scratch)
-        temporary = session.temporary.new()
+        log = session.open_log(record)
+        made: list[Path] = []
         try:
-            workshop = Workshop(scratch, temporary, session.open_log(record), python)
-            return await self._perform(workshop, record, session, holding)
+            workshop, command = await uninterrupted(asyncio.to_thread(self._prepare, made, log, python, session))
+            try:
+                ended = await supervised.run(command, session, holding)
+            finally:
+                if session.cluster.redactor:
+                    await asyncio.shield(asyncio.to_thread(session.cluster.redactor.file, log))
+            return await self._collected(ended, workshop, record, session)
         except ValueError as error:  # from what the step left, or from what it was to be told
             raise StepFailedError(session.cluster.redactor.text(str(error))) from None
         finally:
-            session.leftovers.remove([scratch, temporary])
+            session.leftovers.remove(made)
 
-    async def _perform(
-        self, workshop: Workshop, record: TaskRecord, session: Session, holding: Holding | None
-    ) -> Values:
-        command = await asyncio.to_thread(
-            step_command.prepare,
+    def _prepare(
+        self, made: list[Path], log: Path, python: Environment, session: Session
+    ) -> tuple[Workshop, StepCommand]:
+        """Make what the step needs; every directory is noted in ``made`` as soon as it is there. Blocks."""
+        made.append(scratch := session.artifacts.scratch())
+        made.append(temporary := session.temporary.new())
+        workshop = Workshop(scratch, temporary, log, python)
+        command = step_command.prepare(
             workshop,
             container=self.container,
             code=self.code,
@@ -60,11 +72,9 @@ class Step(CommandWork):
             provision=self.provision,
             session=session,
         )
-        try:
-            ended = await supervised.run(command, session, holding)
-        finally:
-            if session.cluster.redactor:
-                await asyncio.shield(asyncio.to_thread(session.cluster.redactor.file, workshop.log))
+        return workshop, command
+
+    async def _collected(self, ended: StepExit, workshop: Workshop, record: TaskRecord, session: Session) -> Values:
         if not ended.ok:
             raise StepFailedError(f"the step {ended.describe()}")
         values = await asyncio.to_thread(task_outputs.collect, self.component, workshop.outputs, session.artifacts)

@@ -97,7 +97,7 @@ async def test_locks_are_found_by_their_digest(opened: Opening, wanted: Wanting,
     assert opened().find("0" * 64) is None
     of_engine = opened().of_engine().lock
     assert opened().find(of_engine.digest) is None
-    opened().remember(of_engine)
+    await opened().remember(of_engine)
     assert opened().find(of_engine.digest) == of_engine
 
 

@@ -46,10 +46,13 @@ class Environments(KeptEnvironments):
         self._resolved: SharedWork[Request, list[str]] = SharedWork()
         self._made: SharedWork[str, Path] = SharedWork()
         self._environments: SharedWork[Request, Environment] = SharedWork()
+        self._remembered: set[str] = set()
 
-    def remember(self, lock: Lock) -> None:
-        """Keep the lock of an environment that was used, so that ``find`` answers it."""
-        self._locks.keep(lock)
+    async def remember(self, lock: Lock) -> None:
+        """Keep the lock of an environment that was used, so that ``find`` answers it; once by this instance."""
+        if lock.digest not in self._remembered:
+            await asyncio.to_thread(self._locks.keep, lock)
+            self._remembered.add(lock.digest)
 
     async def lock(self, request: Request) -> Lock:
         """What the environment of ``request`` holds: as kept, else resolved now, and kept.
