@@ -2,8 +2,8 @@
 
     python benchmarks/engine.py [--json] [--rounds 5]
 
-Whole processes are timed, in turns, and medians of the rounds compared: ratios of one run matter, not the figures of
-one machine. "Chained" components each take the output of the one before.
+Whole processes are timed, in turns, and medians of the rounds compared: ratios of one run matter, not the figures
+of one machine. "Chained" components each take the output of the one before.
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@
 #define RENEWALS 1     /* of one claim */
 #endif
 
-/* A worker's own deadline, in ticks from the moment at which it sent its claim or its renewal. */
+/* A worker's own deadline, in ticks from the moment at which it sent its claim or its renewal. It lies before the end
+ * of the lease by what a step needs to end in; where a step ends at once, that is no time at all. */
 #ifdef STOP_EARLY
 #define DEADLINE (LEASE - 1)
 #else

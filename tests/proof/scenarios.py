@@ -48,6 +48,7 @@ HOLDS = (
     Holds("three workers", "WORKERS=3 TROUBLES=0 RENEWALS=0 NOBODY_REFRESHES", 450_000),
     Holds("a claim of several statements", "TROUBLES=1 RENEWALS=0 CLAIM_BY_STATEMENTS", 450_000),
     Holds("everybody is answered", "TROUBLES=1 RENEWALS=0", 500_000, cycles=True),
+    Holds("a step that is slow to end", "TROUBLES=1 RENEWALS=0 SLOW_STOP STOP_EARLY", 500_000),
 )
 
 LONG = (
@@ -82,14 +83,12 @@ MUTANTS = (
     Mutant("NO_EXPIRY", STUCK),
     Mutant("IGNORE_DEADLINE", P4),
     Mutant("DEADLINE_FROM_ANSWER", P4),
+    Mutant("SLOW_STOP", P4, "TROUBLES=1 RENEWALS=0"),
     Mutant("TAKE_OVER_BEFORE_THE_KILL", P4),
 )
 
 LIMITS = (
     Mutant("CLOCK_JUMPS", P4, "TROUBLES=1 RENEWALS=0"),
-    Mutant("SLOW_STOP", P4, "TROUBLES=1 RENEWALS=0"),
     Mutant("WHOLE_CLAIMS_ARE_LATE", P4, "TROUBLES=2 RENEWALS=0 LEASE=1"),
 )
 """What costs P4 and nothing else."""
-
-REMEDIES = (Holds("a deadline before the end of the lease", "TROUBLES=1 RENEWALS=0 SLOW_STOP STOP_EARLY", 500_000),)

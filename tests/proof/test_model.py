@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.proof.scenarios import HOLDS, LIMITS, LONG, MUTANTS, REMEDIES, Holds, Mutant
+from tests.proof.scenarios import HOLDS, LIMITS, LONG, MUTANTS, Holds, Mutant
 from tests.proof.spin import missing_programs, search, violation
 from tests.servers.missing import missing
 
@@ -18,7 +18,7 @@ def programs() -> None:
         missing(f"the model of the protocol needs spin and gcc; on Debian: apt-get install {names}")
 
 
-@pytest.mark.parametrize("bounds", [*HOLDS, *REMEDIES], ids=lambda bounds: bounds.name)
+@pytest.mark.parametrize("bounds", HOLDS, ids=lambda bounds: bounds.name)
 def test_the_protocol_keeps_its_promises(tmp_path: Path, bounds: Holds) -> None:
     holds(bounds, tmp_path)
 

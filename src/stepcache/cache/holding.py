@@ -15,6 +15,8 @@ from stepcache.stores.entry import Record
 
 _RENEWALS_PER_LEASE = 3
 _RETRIES_PER_LEASE = 20
+_TO_END_IN = 1 / 6
+"""The part of the lease that is left to an execution to end in, when its claim cannot be renewed."""
 
 
 class Finished(Protocol):
@@ -27,9 +29,10 @@ class Finished(Protocol):
 class Holding:
     """A granted claim. A heartbeat renews it at a third of the lease until it is finished.
 
-    Whoever executes under it stops when ``lost`` is set (protocol.md, P4): a renewal was answered with Lost, or the
-    lease ran out on this process's own monotonic clock, counted from the moment at which the last successful
-    renewal was *sent*. A result that exists by then may still be offered to ``publish``: the store decides.
+    Whoever executes under it stops when ``lost`` is set (protocol.md, P4), and begins nothing then: a renewal was
+    answered with Lost, or no more than a sixth of the lease is left on this process's own monotonic clock, counted
+    from the moment at which the last successful renewal was *sent*. What is executed has to have ended
+    ``seconds_left`` later. A result that exists by then may still be offered to ``publish``: the store decides.
     ``publish``, ``fail`` and ``release`` reach the store even when their caller is cancelled meanwhile.
     """
 
@@ -60,8 +63,14 @@ class Holding:
         self._holder = holder
         self._finished = finished
         self._loop = asyncio.get_running_loop()
-        self._deadline = self._loop.call_at(sent + granted.lease, self.lost.set)
+        self._lease_ends = sent + granted.lease
+        self._deadline = self._loop.call_at(self._latest(sent, granted.lease), self.lost.set)
         self._heartbeat = self._loop.create_task(self._renew_until_lost(), name=f"heartbeat of {self.claim.key}")
+
+    @property
+    def seconds_left(self) -> float:
+        """Until nobody but this process may execute the key, for all it knows; 0 when that is over."""
+        return max(0.0, self._lease_ends - self._loop.time())
 
     async def wait_lost(self) -> None:
         """Return when the claim is lost."""
@@ -127,6 +136,11 @@ class Holding:
         answer = await self._store.renew(self.claim, lease=self._lease, holder=holder)
         if isinstance(answer, Lost):
             self.lost.set()
-        elif not self.lost.is_set() and sent + answer.lease > self._deadline.when():
+        elif not self.lost.is_set() and sent + answer.lease > self._lease_ends:
+            self._lease_ends = sent + answer.lease
             self._deadline.cancel()
-            self._deadline = self._loop.call_at(sent + answer.lease, self.lost.set)
+            self._deadline = self._loop.call_at(self._latest(sent, answer.lease), self.lost.set)
+
+    def _latest(self, sent: float, lease: float) -> float:
+        """When what executes has to be stopped at the latest, to have ended with the lease."""
+        return sent + lease * (1 - _TO_END_IN)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from stepcache.cache.cache import Holding
@@ -31,17 +31,20 @@ class Running(Protocol):
 
 async def run(command: StepCommand, session: Session, holding: Holding | None) -> StepExit:
     """Run ``command`` as a process and answer how it ended; raises as ``follow`` does."""
-    return await follow(session.supervisor.run(command), session, holding)
+    return await follow(lambda: session.supervisor.run(command), session, holding)
 
 
-async def follow(start: Awaitable[Running], session: Session, holding: Holding | None) -> StepExit:
+async def follow(start: Callable[[], Awaitable[Running]], session: Session, holding: Holding | None) -> StepExit:
     """Start a step and answer how it ended, when nothing of it is left.
 
-    Raises StepStoppedError when the claim was lost: it was stopped then. A cancellation stops it first. Raises
+    Raises StepStoppedError when the claim was lost: it was stopped then, or not begun. It has ended with
+    the lease, if need be by KILL before its grace is over (protocol.md, P4). A cancellation stops it first. Raises
     StepFailedError for what cannot be started.
     """
+    if holding is not None and holding.lost.is_set():
+        raise StepStoppedError
     try:
-        running = await start
+        running = await start()
     except InputError as error:
         raise StepFailedError(str(error)) from error
     try:
@@ -64,5 +67,5 @@ async def _wait_while_held(running: Running, holding: Holding, grace: float) -> 
     finally:
         ended.cancel()
         lost.cancel()
-    await running.stop(grace)
+    await running.stop(min(grace, holding.seconds_left))
     raise StepStoppedError
