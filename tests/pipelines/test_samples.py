@@ -16,38 +16,28 @@ from typing import cast
 import pytest
 
 from stepcache import api
-from stepcache.pipelines import arguments, loading
 from stepcache.pipelines.engine import Engine, Options
 from stepcache.pipelines.model import Pipeline
 from stepcache.pipelines.planning.plan import Plan
 from stepcache.pipelines.planning.planned_task import Outlook
 from stepcache.pipelines.planning.planner import Planner
-from stepcache.pipelines.platform.bindings import Bindings
 from stepcache.pipelines.result import RunResult
-from stepcache.pipelines.root_inputs import Given, RootInputs
+from stepcache.pipelines.root_inputs import RootInputs
 from stepcache.settings import Settings
 from stepcache.stores.opening import FullStore
 from tests.pipelines.planned import disagreements
-
-SAMPLES = Path(__file__).parents[1] / "data" / "pipelines"
-
-MEANT_TO_FAIL = {
-    "fail_v2",
-    "pipeline_as_exit_task",
-    "pipeline_with_exit_handler",
-    "pipeline_with_multiple_exit_handlers",
-}
-NEEDS = {
-    "modelcar": "an image of a model from a registry",
-    "pipeline_with_artifact_upload_download": "a data set of Hugging Face's",
-    "pipeline_with_dynamic_task_output_custom_training_job": "Google Cloud",
-    "pipeline_with_importer": "Google Cloud Storage",
-    "pipeline_with_various_io_types": "the program of the image gcr.io/image",
-    "pythonic_artifact_with_single_return": "Google Cloud Storage",
-    "ray_integration_compiled": "a Ray cluster",
-    "two_step_pipeline": "Google Cloud's gsutil",
-}
-"""What a sample needs that is not on this machine; it ends FAILED."""
+from tests.pipelines.samples import (
+    ARTIFACTS,
+    HEAVY,
+    MEANT_TO_FAIL,
+    NEEDS,
+    PARAMETERS,
+    SAMPLES,
+    SLOW,
+    chosen,
+    given,
+    prepare,
+)
 
 NEVER_REUSED = {
     "component_with_task_final_status_GH-12033": set[str](),
@@ -63,28 +53,6 @@ RANDOM = {"flip_coin", "if_elif_else_complex", "pipeline_with_nested_conditions_
 UNTOLD = {"loop_consume_upstream", "pipeline_with_artifact_custom_path", "pipeline_with_importer_workspace"}
 """Have cached tasks behind others that are executed each time, so that no plan can tell about them."""
 
-PARAMETERS: dict[str, dict[str, str]] = {
-    "add_numbers": {"a": "1", "b": "2"},
-    "arguments_parameters": {"param2": "x"},
-    "dict_input": {"struct": '{"a": 1}'},
-    "env-var": {"env_var": "HOME"},
-    "identity": {"value": "v"},
-    "lightweight_python_functions_pipeline": {"message": "m"},
-    "pipeline_with_dynamic_task_output_custom_training_job": {"location": "l", "project": "p"},
-    "pipeline_with_parallelfor_pipeline_param": {"loop_parameter": '["a", "b"]', "prefix": "p"},
-    "pipeline_with_various_io_types": {"input1": "x"},
-    "preprocess": {"input_dict_parameter": '{"A": 1}', "input_list_parameter": '["a"]', "message": "m"},
-}
-ARTIFACTS = {
-    "component_with_metadata_fields": ("dataset_a", "dataset_b"),
-    "input_artifact": ("data",),
-    "pipeline_with_various_io_types": ("input3",),
-}
-HEAVY = {"pipeline_with_artifact_upload_download", "ray_integration_compiled"}
-"""Need hundreds of megabytes of packages before they fail for want of something else."""
-SLOW = {"log_streaming_compiled"}
-"""Sleeps for a minute."""
-
 
 @dataclass
 class Runs:
@@ -99,8 +67,7 @@ class Runs:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     directory = tmp_path_factory.mktemp("samples")
-    (directory / "data.txt").write_text("1")
-    (directory / "secret.env").write_text("username=user\npassword=planted-secret\n")
+    prepare(directory)
     return asyncio.run(_run_all(directory))
 
 
@@ -112,26 +79,15 @@ async def _run_all(directory: Path) -> Runs:
 
         async def run(path: Path) -> None:
             async with limit:
-                pipeline, inputs, options = _given(path, directory)
+                pipeline, inputs, options = given(path, directory)
                 plan = partial(_plan, pipeline, inputs, options)
                 runs.before[path.stem] = await plan(directory / "empty")
                 runs.first[path.stem] = await engine.run(pipeline, inputs, source=path.name, options=options)
                 runs.between[path.stem] = await plan(settings.home)
                 runs.second[path.stem] = await engine.run(pipeline, inputs, source=path.name, options=options)
 
-        await asyncio.gather(*(run(path) for path in _chosen()))
+        await asyncio.gather(*(run(path) for path in chosen()))
     return runs
-
-
-def _given(path: Path, directory: Path) -> tuple[Pipeline, RootInputs, Options]:
-    pipeline = loading.load(path)
-    parameters: dict[str, str] = PARAMETERS.get(path.stem, {})
-    if path.stem == "local_execution_pipeline_with_retry":
-        parameters = {"counter_path": str(directory / "counter")}
-    artifacts = {name: (str(directory / "data.txt"),) for name in ARTIFACTS.get(path.stem, ())}
-    inputs = arguments.resolve(pipeline.root, Given(texts=parameters, artifacts=artifacts))
-    secrets = [f"test-secret-{number}={directory / 'secret.env'}" for number in (1, 2, 3)]
-    return pipeline, inputs, Options(host_commands=True, bindings=Bindings.parse(secrets))
 
 
 async def _plan(pipeline: Pipeline, inputs: RootInputs, options: Options, home: Path) -> Plan:
@@ -139,11 +95,7 @@ async def _plan(pipeline: Pipeline, inputs: RootInputs, options: Options, home: 
         return await Planner(cache, home).plan(pipeline, inputs, source=pipeline.name, options=options)
 
 
-def _chosen() -> list[Path]:
-    return [path for path in sorted(SAMPLES.glob("*.yaml")) if path.stem not in HEAVY | SLOW]
-
-
-every_sample = pytest.mark.parametrize("name", [path.stem for path in _chosen()])
+every_sample = pytest.mark.parametrize("name", [path.stem for path in chosen()])
 
 
 @every_sample

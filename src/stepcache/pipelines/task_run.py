@@ -73,7 +73,10 @@ class TaskRun:
         attempt = 0
         while True:
             async with self.session.slots:  # before the claim: whoever holds one executes at once
-                answer = await cache.attempt(ticket)
+                try:
+                    answer = await cache.attempt(ticket)
+                except ExecutionFailedError as error:
+                    raise self._failed_elsewhere(error) from error
                 if isinstance(answer, Holding):
                     try:
                         return await self._execute(answer, key)
