@@ -24,6 +24,7 @@ bench: .venv/ready
 	.venv/bin/python benchmarks/engine.py
 	.venv/bin/python benchmarks/subdag.py
 	.venv/bin/python benchmarks/databases.py
+	.venv/bin/python benchmarks/waiting.py
 
 clean:
 	-chmod -R u+w .stepcache 2>/dev/null  # what steps share is read-only
