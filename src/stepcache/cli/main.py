@@ -15,6 +15,10 @@ from stepcache.errors import StepcacheError
 COMMANDS = {
     "run": "execute a compiled pipeline; reuse what was already done",
     "plan": "tell what a run would reuse and what it would execute, and why",
+    "runs": "list the runs, newest first",
+    "show": "show a run: its parameters, its tasks and what became of them",
+    "logs": "print the log of a task, wherever it was executed",
+    "rerun": "run again what an earlier run ran",
     "demo": "eight identical runs at once: each step is executed once",
     "key": "print the cache key that KFP itself would compute",
     "migrate": "bring the tables of a store to this release",
