@@ -148,6 +148,8 @@ class BrowsingSuite:
             (EntryFilter(prefix=KEYS[1]), [1]),
             (EntryFilter(prefix="c"), []),
             (EntryFilter(component="comp-1"), [1]),
+            (EntryFilter(component="1"), [1]),
+            (EntryFilter(component="omp-1"), []),
             (EntryFilter(pipeline="pipeline 2"), [2]),
             (EntryFilter(namespace="namespace 0"), [0, 2]),
             (EntryFilter(namespace="namespace 0", prefix="a"), [0]),

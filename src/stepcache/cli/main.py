@@ -19,6 +19,7 @@ COMMANDS = {
     "show": "show a run: its parameters, its tasks and what became of them",
     "logs": "print the log of a task, wherever it was executed",
     "rerun": "run again what an earlier run ran",
+    "entries": "look at the entries of the cache, and remove them",
     "demo": "eight identical runs at once: each step is executed once",
     "key": "print the cache key that KFP itself would compute",
     "migrate": "bring the tables of a store to this release",
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog=module.EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _add_places(command, suppress=True)
+    add_places(command, suppress=True)
     module.add_arguments(command)
     arguments = command.parse_args(chosen.rest, namespace=chosen)
     try:
@@ -71,13 +72,13 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action=_Version)
-    _add_places(parser, suppress=False)
+    add_places(parser, suppress=False)
     parser.add_argument("command", nargs="?", metavar="COMMAND", choices=list(COMMANDS), help=argparse.SUPPRESS)
     parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return parser
 
 
-def _add_places(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
+def add_places(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
     """The options that every command has, before its name or behind it."""
     default = argparse.SUPPRESS if suppress else None
     parser.add_argument(

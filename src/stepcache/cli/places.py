@@ -57,6 +57,18 @@ async def opened_to_read(arguments: argparse.Namespace) -> AsyncIterator[Places]
 
 
 @asynccontextmanager
+async def store(arguments: argparse.Namespace) -> AsyncIterator[FullStore]:
+    """The store alone, open; leaving closes it. Raises InputError, and StoreUnavailableError."""
+    from stepcache.stores.opening import open_store
+
+    opened_store = await open_store(settings(arguments).store)
+    try:
+        yield opened_store
+    finally:
+        await opened_store.close()
+
+
+@asynccontextmanager
 async def store_to_read(arguments: argparse.Namespace) -> AsyncIterator[FullStore]:
     """The store alone, to look at it: nothing is made or changed. An empty one where there is none.
 

@@ -148,6 +148,7 @@ def _print(shown: _Shown, *, outputs: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from stepcache.cli.outputs import lines
     from stepcache.cli.table import put
 
     console = Console(highlight=False, markup=False)
@@ -160,7 +161,7 @@ def _print(shown: _Shown, *, outputs: bool) -> None:
     for task in shown.tasks:
         mark, style = _MARKS.get(task.state, ("·", "dim"))
         table.add_row(Text(f"  {mark}", style=style), Text(_name(task)), Text(_words(task, shown)))
-        for left in _outputs(json.loads(task.outputs), shown.artifacts) if outputs else ():
+        for left in lines(json.loads(task.outputs), shown.artifacts) if outputs else ():
             table.add_row("", Text(""), Text(left, style="dim"))
     put(table, console)
     console.print(_summary(shown))
@@ -207,29 +208,6 @@ def _words(task: TaskRow, shown: _Shown) -> str:
     if task.result in ("miss", "off") and task.state == "SUCCEEDED":
         return f"executed in {amounts.duration(_seconds(task))}: {task.reason.replace('_', ' ')}"
     return "" if task.state == "SUCCEEDED" else task.state.lower()
-
-
-def _outputs(document: dict[str, Any], artifacts: Path) -> Iterator[str]:
-    """One line for each output."""
-    for name, value in (document.get("parameters") or {}).items():
-        yield f"{name} = {json.dumps(value, ensure_ascii=False)}"
-    for name, items in (document.get("artifacts") or {}).items():
-        for item in items:
-            yield f"{name}: {_artifact(item, artifacts)}"
-
-
-def _artifact(item: dict[str, Any], root: Path) -> str:
-    from stepcache.artifacts.artifact import Artifact, Kind
-    from stepcache.artifacts.local import LocalArtifactStore
-    from stepcache.cli import amounts
-
-    kind = item["type"].get("schemaTitle", "artifact").removeprefix("system.")
-    content = item.get("content")
-    if content is None:
-        return f"{kind} {item.get('uri') or json.dumps(item['metadata'], ensure_ascii=False)}"
-    stored = Artifact(content["digest"], content["size"], Kind(content["kind"]))
-    place = LocalArtifactStore(root, "", read_only=True).path(stored)
-    return f"{kind}, {amounts.size(stored.size)}, {place}"
 
 
 def _summary(shown: _Shown) -> str:

@@ -49,7 +49,7 @@ class Rule:
             _matches(self.pipeline, (pipeline,))
             and _matches(self.component, (component, component.removeprefix("comp-")))
             and _matches(self.task, _names(task))
-            and (self.within is None or any(downstream.is_at_or_inside(task, path) for path in self.within))
+            and (self.within is None or downstream.is_in(task, self.within))
         )
 
 

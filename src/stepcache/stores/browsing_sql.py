@@ -56,7 +56,7 @@ OF_TEMPLATE: Final = f"""SELECT {_SUMMARY}, {_TEXTS} {_ENTRIES}
      LIMIT :limit"""
 
 _CONDITIONS: Final = {
-    "component": "d.component = :component",
+    "component": "d.component IN (:component, :prefixed)",
     "pipeline": "d.pipeline = :pipeline",
     "namespace": "d.namespace = :namespace",
     "older": f"$clock - {_STARTED_AT} > :older",
@@ -102,6 +102,8 @@ def entries(wanted: EntryFilter, order: Order, limit: int | None) -> tuple[str, 
     if wanted.prefix:
         conditions.append(_KEY_BEGINS)
         values |= {"prefix": wanted.prefix, "above": f"{wanted.prefix}g", "length": len(wanted.prefix)}
+    if wanted.component is not None:
+        values["prefixed"] = f"comp-{wanted.component}"
     values["limit"] = NO_LIMIT if limit is None else limit
     ordered = f'{_ORDERS[order]}, e."ID" DESC'
     return f"SELECT {_SUMMARY} {_ENTRIES}{_where(conditions)} ORDER BY {ordered} LIMIT :limit", values

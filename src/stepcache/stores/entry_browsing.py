@@ -27,6 +27,7 @@ class EntryFilter:
     prefix: str = ""
     """How the key begins: lower-case hex digits."""
     component: str | None = None
+    """In full, or without the ``comp-`` that KFP's SDK puts before a name."""
     pipeline: str | None = None
     namespace: str | None = None
     older_than: float | None = None

@@ -112,7 +112,7 @@ def _newest_first(runs: Collection[RunRow]) -> list[RunRow]:
 def _fits(entry: EntrySummary, wanted: EntryFilter) -> bool:
     return (
         entry.key.startswith(wanted.prefix)
-        and wanted.component in (None, entry.component)
+        and (wanted.component is None or entry.component in (wanted.component, f"comp-{wanted.component}"))
         and wanted.pipeline in (None, entry.pipeline)
         and wanted.namespace in (None, entry.namespace)
         and (wanted.older_than is None or entry.age > wanted.older_than)
