@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     if plan.entries and not arguments.dry_run:
         if not arguments.yes and not _confirmed(len(plan.entries)):
             print("nothing was removed")
-            return 2
+            return 1
         removed = asyncio.run(_remove(arguments, plan))
         if not arguments.json:
             for line in _told(removed):

@@ -146,5 +146,17 @@ def _texts(title: str, text: str) -> Iterator[str]:
     if value in ({}, ""):
         return
     yield title
-    lines = json.dumps(value, indent=2, ensure_ascii=False).splitlines() if value is not text else text.splitlines()
-    yield from (f"  {line}" for line in lines)
+    yield from (f"  {line}" for line in (text if value is text else _yaml(value)).splitlines())
+
+
+def _yaml(value: Any) -> str:
+    """``value`` as YAML, texts of several lines as they are."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        def represent_text(self, text: str) -> yaml.ScalarNode:
+            style = "|" if "\n" in text else None
+            return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    Dumper.add_representer(str, Dumper.represent_text)
+    return str(yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=1000))

@@ -59,8 +59,8 @@ class Consequences:
 
 
 async def foresee(records: Records, entries: Mapping[str, str], specs: KeptSpecs | None = None) -> Consequences:
-    """What the removal of ``entries``, the publisher by key, leads to in the newest run of each pipeline, if that is
-    run again as it was. Changes nothing. ``specs`` spares reading pipelines that were read before.
+    """What the removal of ``entries``, the publisher by key, leads to in the newest run of each pipeline, if that
+    is run again as it was. Changes nothing. ``specs`` spares reading pipelines that were read before.
     """
     uses = []
     for run in await records.latest_runs():
