@@ -104,12 +104,13 @@ def _lines(shown: _Shown) -> Iterator[str]:
     else:
         yield "  stored by a program, not by a run"
     yield f"  stored {amounts.moment(entry.started_at)}, to be reused {_limit(entry.max_staleness)}"
-    yield f"  {entry.hits} hits, last used {amounts.moment(entry.used_at)}"
+    yield f"  {entry.hits} hit{'' if entry.hits == 1 else 's'}, last used {amounts.moment(entry.used_at)}"
     if shown.state.busy is not None:
         yield f"  being executed anew, since {amounts.duration(shown.state.busy.held_for)}"
     yield from _left(shown)
     yield from _texts("key made of", shown.entry.parts)
-    yield from _texts("executed", shown.entry.template)
+    if _json(shown.entry.parts) == {}:  # else what was executed is a part of the key
+        yield from _texts("executed", shown.entry.template)
 
 
 def _limit(max_staleness: int) -> str:

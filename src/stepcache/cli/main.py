@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -23,6 +24,7 @@ COMMANDS = {
     "demo": "eight identical runs at once: each step is executed once",
     "key": "print the cache key that KFP itself would compute",
     "migrate": "bring the tables of a store to this release",
+    "completion": "print what makes a shell complete commands, options, runs and tasks",
 }
 """Every command and what it does, in the order of ``--help``; each is a module of this room."""
 
@@ -34,6 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0 succeeded, 1 the run failed, 2 bad input, 3 store unavailable, 130 interrupted.
     """
+    if "_ARGCOMPLETE" in os.environ:
+        from stepcache.cli import completion
+
+        completion.answer()
     parser = _parser()
     chosen = parser.parse_args(argv)
     if chosen.command is None:
@@ -62,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    commands = "\n".join(f"  {name:<8} {meaning}" for name, meaning in COMMANDS.items())
+    commands = "\n".join(f"  {name:<10} {meaning}" for name, meaning in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="stepcache",
         usage="stepcache [--home DIR] [--store URL] [--artifacts DIR] COMMAND ...",
