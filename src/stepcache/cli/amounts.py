@@ -26,7 +26,7 @@ def parse_size(text: str) -> int:
 
 def duration(seconds: float) -> str:
     """Seconds, in the one or two units that tell most."""
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
