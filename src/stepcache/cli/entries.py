@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from stepcache.cli import completers, entry_list, entry_reference, entry_removal, entry_view
+from stepcache.cli import completers, entry_reference, run_options
 from stepcache.cli.main import add_places
 
 HELP = "look at the entries of the cache, and remove them"
@@ -17,6 +17,9 @@ EPILOG = """examples:
 
 exit codes:
   0 done, 1 the removal was not confirmed, 2 bad input, 3 store unavailable"""
+
+ORDERS = ("newest", "oldest", "largest", "hits", "unused")
+"""Words for ``stores.entry_browsing.Order``, which is not imported for ``--help``."""
 
 _LIST = """examples:
   stepcache entries ls
@@ -56,6 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what was asked for."""
+    from stepcache.cli import entry_list, entry_removal, entry_view
+
     return {"ls": entry_list.run, "show": entry_view.run, "rm": entry_removal.run}[arguments.action](arguments)
 
 
@@ -63,8 +68,8 @@ def _add_list(parser: argparse.ArgumentParser) -> None:
     key = parser.add_argument("key", nargs="?", default="", metavar="KEY", help="only keys that begin like this")
     completers.attach(key, completers.keys)
     entry_reference.add_filters(parser)
-    parser.add_argument("--order", choices=entry_list.ORDERS, default="newest", help="what comes first")
-    parser.add_argument("--limit", type=entry_list.limit, default=50, metavar="N", help="at most (default: 50)")
+    parser.add_argument("--order", choices=ORDERS, default="newest", help="what comes first")
+    parser.add_argument("--limit", type=run_options.positive, default=50, metavar="N", help="at most (default: 50)")
 
 
 def _add_show(parser: argparse.ArgumentParser) -> None:

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from stepcache.cli import entry_reference, places
-from stepcache.cli.runs import count as limit
+from stepcache.cli import entry_reference, event_loop, places
 
 if TYPE_CHECKING:
     from stepcache.stores.entry_browsing import EntrySummary
-
-__all__ = ["ORDERS", "document", "limit", "run", "show"]
-
-ORDERS = ("newest", "oldest", "largest", "hits", "unused")
-"""Words for ``stores.entry_browsing.Order``, which is not imported for ``--help``."""
 
 _SHOWN = 12
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print them."""
-    entries = asyncio.run(_found(arguments))
+    entries = event_loop.run(_found(arguments))
     if arguments.json:
         print(json.dumps([document(entry) for entry in entries]))
     elif entries:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stepcache.cli import entry_reference, places
+from stepcache.cli import entry_reference, event_loop, places
 
 if TYPE_CHECKING:
     from stepcache.pipelines.removal import Consequences
@@ -43,7 +42,7 @@ class _Removed:
 def run(arguments: argparse.Namespace) -> int:
     """Say what follows, ask, and remove."""
     _check(arguments)
-    plan = asyncio.run(_planned(arguments))
+    plan = event_loop.run(_planned(arguments))
     if not arguments.json:
         for line in _foretold(plan):
             print(line)
@@ -52,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         if not arguments.yes and not _confirmed(len(plan.entries)):
             print("nothing was removed")
             return 1
-        removed = asyncio.run(_remove(arguments, plan))
+        removed = event_loop.run(_remove(arguments, plan))
         if not arguments.json:
             for line in _told(removed):
                 print(line)

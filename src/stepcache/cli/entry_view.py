@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stepcache.cli import entry_list, entry_reference, places
+from stepcache.cli import entry_list, entry_reference, event_loop, places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +32,7 @@ class _Shown:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print it."""
-    shown = asyncio.run(_found(arguments))
+    shown = event_loop.run(_found(arguments))
     if arguments.json:
         print(json.dumps(_document(shown)))
     else:
@@ -43,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _found(arguments: argparse.Namespace) -> _Shown:
+    import asyncio
+
     from stepcache.cache.output import Output
 
     async with places.opened_to_read(arguments) as here:

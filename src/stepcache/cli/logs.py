@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
-from stepcache.cli import completers, places, run_reference
+from stepcache.cli import completers, event_loop, places, run_reference
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print it."""
-    row, task, executed = asyncio.run(_found(arguments))
+    row, task, executed = event_loop.run(_found(arguments))
     home = places.settings(arguments).home
     log = _log(home, row, task, executed)
     if arguments.json:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepcache.cli import bindings_options, completers, execution, places, run_options, run_reference
+from stepcache.cli import bindings_options, completers, event_loop, places, run_options, run_reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
+    from stepcache.cli import execution
     from stepcache.pipelines.engine import Options
     from stepcache.pipelines.model import JsonValue, Pipeline
     from stepcache.pipelines.platform.bindings import Bindings
@@ -67,18 +66,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Execute it; progress goes to standard error, and with it the reason of a failure."""
+    from stepcache.cli import execution
+
     execution.prepare()
     return execution.execute(arguments, _asked(arguments))
 
 
 def _asked(arguments: argparse.Namespace) -> execution.Asked:
     """What is to be executed; nothing is made or changed until all of it is sound."""
+    from stepcache.cli import execution
     from stepcache.pipelines import arguments as inputs
     from stepcache.pipelines import loading
     from stepcache.pipelines.kept_specs import KeptSpecs
     from stepcache.pipelines.run_request import Request
 
-    earlier, kept, names = asyncio.run(_kept(arguments))
+    earlier, kept, names = event_loop.run(_kept(arguments))
     document = _document(earlier, kept)
     home = places.settings(arguments).home
     specs = KeptSpecs(home / "pipelines")
@@ -186,6 +188,8 @@ def _from(arguments: argparse.Namespace, pipeline: Pipeline, names: list[str]) -
 
 
 def _options(arguments: argparse.Namespace, kept: KeptRequest, bindings: Bindings, said: list[Rule]) -> Options:
+    from dataclasses import replace
+
     from stepcache.cache import staleness
     from stepcache.pipelines.engine import Options
     from stepcache.pipelines.policy import Policies

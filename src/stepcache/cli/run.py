@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from stepcache.cli import bindings_options, execution, pipeline_arguments, places, run_options
+from stepcache.cli import bindings_options, pipeline_arguments, places, run_options
 
 HELP = "execute a compiled pipeline; reuse what was already done"
 EPILOG = """examples:
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Execute the pipeline; progress goes to standard error, and with it the reason of a failure."""
+    from stepcache.cli import execution
     from stepcache.pipelines import loading
     from stepcache.pipelines.run_request import Request
 

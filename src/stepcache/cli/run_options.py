@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_reuse_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that a repetition of a run has too."""
     parser.add_argument(
-        "--max-parallel", type=_positive, metavar="N", help="how many steps run at once (default: one per core)"
+        "--max-parallel", type=positive, metavar="N", help="how many steps run at once (default: one per core)"
     )
     parser.add_argument(
         "--refresh-env",
@@ -108,7 +108,8 @@ def rules(arguments: argparse.Namespace) -> list[Rule]:
     return said
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
+def positive(text: str) -> int:
+    """A whole number from 1, for an option."""
+    if not text.isdecimal() or not 1 <= int(text) < 2**31:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1, got '{text}'")
     return int(text)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from stepcache.cli import completers, places
+from stepcache.cli import completers, event_loop, places, run_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,20 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pipeline = parser.add_argument("--pipeline", metavar="NAME", help="only runs of this pipeline")
     completers.attach(pipeline, completers.pipelines)
     parser.add_argument("--state", choices=STATES, type=str.upper, help="only runs in this state")
-    parser.add_argument("--limit", type=count, default=20, metavar="N", help="how many at most (default: 20)")
+    parser.add_argument(
+        "--limit", type=run_options.positive, default=20, metavar="N", help="how many at most (default: 20)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON list instead")
-
-
-def count(text: str) -> int:
-    """A whole number from 1, for ``--limit``."""
-    if not text.isdecimal() or not 1 <= int(text) < 2**31:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got '{text}'")
-    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print them."""
-    runs, tallies = asyncio.run(_found(arguments))
+    runs, tallies = event_loop.run(_found(arguments))
     if arguments.json:
         print(json.dumps([_document(row, tallies[row.run_id]) for row in runs]))
     elif runs:

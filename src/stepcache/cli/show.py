@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stepcache.cli import places, run_reference
+from stepcache.cli import event_loop, places, run_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print it."""
-    shown = asyncio.run(_found(arguments))
+    shown = event_loop.run(_found(arguments))
     if arguments.json:
         print(json.dumps(_document(shown)))
     else:
