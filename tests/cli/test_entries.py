@@ -264,3 +264,10 @@ def test_an_entry_that_is_stored_anew_meanwhile_is_left(home: Path, tmp_path: Pa
         terminal.type("y\n")
         assert "stored anew meanwhile, and left: 1 entry" in terminal.until("code 0")
     assert tasks(found(home, "ls")) == ["makes"]
+
+
+def test_every_field_is_described(home: Path, nested: Path) -> None:
+    call(home, "run", nested)
+    text = (Path(__file__).parents[2] / "docs" / "entries.md").read_text()
+    fields = {*found(home, "show", key_of(home, "inner")), *found(home, "rm", "--component", "add-0", "--dry-run")}
+    assert [name for name in fields if f"`{name}`" not in text] == []

@@ -233,3 +233,17 @@ def test_a_refused_rerun_leaves_nothing(home: Path, nested: Path) -> None:
     refused(home, "nothing")
     assert {path: path.stat().st_mtime_ns for path in home.rglob("*") if "stepcache.db" not in path.name} == before
     assert len(json.loads(call(home, "runs", "--json").stdout)) == 1
+
+
+def test_a_python_file_is_not_compiled_again(home: Path, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from kfp import dsl\n\n\n"
+        "@dsl.component(base_image='python:3.11', install_kfp_package=False)\n"
+        "def double(number: int) -> int:\n    return 2 * number\n\n\n"
+        "@dsl.pipeline\n"
+        "def doubling(number: int = 4) -> int:\n    return double(number=number).output\n"
+    )
+    assert outputs(call(home, "run", program, "--json")) == {"Output": 8}
+    program.write_text("raise SystemExit")
+    assert outputs(rerun(home, "latest", "-p", "number=5")) == {"Output": 10}

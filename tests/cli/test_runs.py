@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.running import call, document
+from tests.cli.running import call, document, start, until
 from tests.pipelines.compiled import Step, constant, output_of, write
 from tests.pipelines.nested import chain
 
@@ -16,6 +16,12 @@ FAILS = """
 def fails(text: str) -> str:
     print("about to fail")
     raise ValueError("this is why")
+"""
+WAITS = """
+def waits(begun: str) -> str:
+    import time
+    open(begun, "w").close()
+    time.sleep(600)  # it is killed
 """
 MAKES = """
 def makes(text: str, data: dsl.Output[dsl.Dataset]) -> str:
@@ -190,3 +196,26 @@ def test_a_store_that_cannot_be_read_is_told(home: Path, nested: Path) -> None:
     ):
         ended = call(home, *arguments)
         assert (ended.returncode, ended.stdout) == (3, ""), arguments
+
+
+def test_a_run_whose_engine_was_killed_says_so(home: Path, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    pipeline = write(tmp_path / "waits.yaml", Step("waits", WAITS, {"begun": constant("STRING", str(begun))}))
+    engine = start(home, "run", pipeline)
+    until(begun.exists)
+    (listed,) = found(home, "runs")
+    assert (listed["state"], listed["killed"], listed["finished_at"]) == ("RUNNING", False, None)
+    assert "running, has not ended" in call(home, "show", "latest").stdout
+    engine.kill()
+    engine.communicate()
+    (listed,) = found(home, "runs")
+    assert (listed["state"], listed["killed"]) == ("RUNNING", True)
+    assert " killed " in call(home, "runs").stdout
+
+
+def test_every_field_is_described(home: Path, nested: Path) -> None:
+    run(home, nested)
+    text = (Path(__file__).parents[2] / "docs" / "runs.md").read_text()
+    shown = found(home, "show", "latest")
+    fields = {*found(home, "runs")[0], *shown, *shown["tasks"][0], *found(home, "logs", "latest", "add-1")}
+    assert [name for name in fields if f"`{name}`" not in text] == []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from stepcache.cli import event_loop, places, run_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from rich.text import Text
@@ -43,11 +43,9 @@ class _Shown:
     """In the order in which people read them."""
     tally: Tally
     rerun_of: str
+    steps: Mapping[str, int]
+    """How many tasks a nested pipeline has that came to the cache, by its path."""
     artifacts: Path
-
-    def steps_in(self, task: TaskRow) -> int:
-        """How many tasks a nested pipeline has that came to the cache; 0 for a step."""
-        return sum(bool(other.key) and other.name.startswith(f"{task.name}/") for other in self.tasks)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,15 +66,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _found(arguments: argparse.Namespace) -> _Shown:
+    from collections import Counter
+
     from stepcache.pipelines import task_order
+    from stepcache.stores.run_browsing import around
 
     async with places.store_to_read(arguments) as store:
         row = await run_reference.find(store, arguments.run)
         tasks = task_order.in_order(await store.tasks(row.run_id))
         tallies = await store.tallies([row.run_id])
         request = await store.request(row.run_id)
+    steps = Counter(path for task in tasks if task.key for path in around(task.name))
     artifacts = places.settings(arguments).artifacts
-    return _Shown(row, tasks, tallies[row.run_id], _rerun_of(request), artifacts)
+    return _Shown(row, tasks, tallies[row.run_id], _rerun_of(request), steps, artifacts)
 
 
 def _rerun_of(request: str | None) -> str:
@@ -133,7 +135,7 @@ def _task_document(task: TaskRow, shown: _Shown) -> dict[str, Any]:
         "error": task.error or None,
         "outputs": json.loads(task.outputs),
     }
-    if task.result == "hit" and (tasks := shown.steps_in(task)):
+    if task.result == "hit" and (tasks := shown.steps.get(task.name, 0)):
         document["tasks"] = tasks
     return document
 
@@ -200,7 +202,7 @@ def _words(task: TaskRow, shown: _Shown) -> str:
         return task.error or "skipped: its condition does not hold"
     saved = f", saving {amounts.duration(task.saved)}" if task.saved else ""
     if task.result == "hit":
-        inside = shown.steps_in(task)
+        inside = shown.steps.get(task.name, 0)
         return f"reused as a whole: {inside} tasks{saved}" if inside else f"reused{saved}"
     if task.result == "shared":
         return f"shared with another run, which executed it{saved}"

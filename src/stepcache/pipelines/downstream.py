@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from stepcache.pipelines.model import Dag, Pipeline
+from stepcache.stores.run_browsing import around
 
 _INDEX = re.compile(r"\[[0-9]+\]")
-_LAST_INDEX = re.compile(r"\[[0-9]+\]$")
 
 
 def without_indices(path: str) -> str:
@@ -40,17 +40,7 @@ def is_in(task: str, paths: Collection[str]) -> bool:
     """Whether the task at the path ``task`` is at one of ``paths``, an iteration of what is there, or inside of
     that. Without indices, a path means every iteration.
     """
-    return any(around in paths for name in {task, without_indices(task)} for around in _around(name))
-
-
-def _around(path: str) -> Iterator[str]:
-    """The path, and those of all that it is inside of."""
-    yield path
-    while path:
-        loop = _LAST_INDEX.sub("", path)
-        path = path.rpartition("/")[0] if loop == path else loop
-        if path:
-            yield path
+    return any(path in paths for name in {task, without_indices(task)} for path in (name, *around(name)))
 
 
 def _followers(dag: Dag, name: str) -> list[str]:

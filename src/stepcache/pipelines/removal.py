@@ -13,7 +13,7 @@ from stepcache.pipelines.run_request import KeptRequest
 from stepcache.pipelines.whole_dag import TEMPLATE
 from stepcache.stores.entry_browsing import EntryBrowsing
 from stepcache.stores.requests import RequestStore
-from stepcache.stores.run_browsing import RunBrowsing
+from stepcache.stores.run_browsing import RunBrowsing, around
 from stepcache.stores.runs import RunRow, RunStore, TaskRow
 
 if TYPE_CHECKING:
@@ -74,10 +74,9 @@ async def foresee(records: Records, entries: Mapping[str, str], specs: KeptSpecs
 
 def _steps(chosen: Sequence[TaskRow], tasks: Sequence[TaskRow]) -> tuple[str, ...]:
     """The names of those with an executor, in the order in which people read them."""
+    dags = {path for task in tasks for path in around(task.name)}
     return tuple(
-        task.name
-        for task in task_order.in_order(chosen)
-        if task.result in _FROM_AN_ENTRY and not any(other.name.startswith(f"{task.name}/") for other in tasks)
+        task.name for task in task_order.in_order(chosen) if task.result in _FROM_AN_ENTRY and task.name not in dags
     )
 
 

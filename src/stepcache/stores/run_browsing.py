@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,8 +60,8 @@ class RunBrowsing(Protocol):
 def tally(ends: Iterable[TaskEnd]) -> Tally:
     """Count the tasks of one run. A nested pipeline that was reused as a whole counts by the tasks in it."""
     listed = [end for end in ends if end.result != "none" or end.state == "FAILED"]
-    around = {outer for end in listed for outer in _around(end.name)}
-    steps = [end for end in listed if end.name not in around]
+    dags = {path for end in listed for path in around(end.name)}
+    steps = [end for end in listed if end.name not in dags]
     ended = [end.result for end in steps if end.state == "SUCCEEDED"]
     return Tally(
         executed=sum(result in ("miss", "off") for result in ended),
@@ -72,9 +72,11 @@ def tally(ends: Iterable[TaskEnd]) -> Tally:
     )
 
 
-def _around(name: str) -> Iterable[str]:
-    """The paths of the nested pipelines, loops and iterations that a task is inside of."""
-    while name:
-        outer = _INDEX.sub("", name)
-        name = name.rpartition("/")[0] if outer == name else outer
+def around(name: str) -> Iterator[str]:
+    """The paths of the nested pipelines, loops and iterations that a task is inside of, the innermost first."""
+    while True:
+        loop = _INDEX.sub("", name)
+        name = name.rpartition("/")[0] if loop == name else loop
+        if not name:
+            return
         yield name
