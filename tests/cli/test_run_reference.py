@@ -29,7 +29,7 @@ async def store() -> MemoryStore:
     [("aaaa1", "aaaa1111"), ("aaaa1111", "aaaa1111"), ("bbbb", "bbbb"), ("bbbb1", "bbbb1"), ("latest", "bbbb1")],
 )
 async def test_a_run_is_found_by_its_beginning(store: MemoryStore, text: str, expected: str) -> None:
-    assert (await run_reference.find(store, text)).run_id == expected
+    assert (await run_reference.resolve(text, store)).run_id == expected
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ async def test_a_run_is_found_by_its_beginning(store: MemoryStore, text: str, ex
 )
 async def test_what_names_no_run_says_what_would(store: MemoryStore, text: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as error:
-        await run_reference.find(store, text)
+        await run_reference.resolve(text, store)
     assert error.value.remedy
 
 
@@ -53,7 +53,7 @@ async def test_of_many_candidates_some_are_named() -> None:
     for number in range(20):
         await store.save_run(replace(RUN, run_id=f"aaaa{number}", created_at=float(number)))
     with pytest.raises(InputError, match=r"aaaa19.*aaaa15.*, …$"):
-        await run_reference.find(store, "aaaa")
+        await run_reference.resolve("aaaa", store)
 
 
 @given(st.sets(st.text("ab", min_size=1, max_size=12), min_size=1))
@@ -71,7 +71,13 @@ NAMES = ["train", "loop[0]/train", "loop[1]/train", "loop[1]", "loop[0]/evaluate
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("train", "train"), ("evaluate", "loop[0]/evaluate"), ("loop[1]", "loop[1]"), ("loop[1]/train",) * 2],
+    [
+        ("train", "train"),
+        ("evaluate", "loop[0]/evaluate"),
+        ("loop/evaluate", "loop[0]/evaluate"),
+        ("loop[1]", "loop[1]"),
+        ("loop[1]/train",) * 2,
+    ],
 )
 def test_a_task_is_found_by_its_path_or_last_part(text: str, expected: str) -> None:
     assert task_reference.find(NAMES, text, "run 1") == expected
@@ -81,6 +87,7 @@ def test_a_task_is_found_by_its_path_or_last_part(text: str, expected: str) -> N
     ("names", "text", "message", "remedy"),
     [
         (NAMES[1:], "train", r"several tasks 'train': loop\[0\]/train, loop\[1\]/train", "whole path"),
+        (NAMES, "loop/train", r"several tasks 'loop/train': loop\[0\]/train, loop\[1\]/train", "whole path"),
         (NAMES, "repport", "run 1 has no task 'repport'", "did you mean 'report'"),
         (NAMES, "x", "no task", "it has: train, loop"),
         ([], "x", "no task", "it has: none"),

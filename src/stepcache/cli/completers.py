@@ -33,7 +33,7 @@ def tasks(prefix: str, parsed_args: argparse.Namespace, **_: object) -> list[str
     async def found(store: FullStore) -> list[str]:
         from stepcache.cli import run_reference
 
-        run = await run_reference.find(store, parsed_args.run)
+        run = await run_reference.resolve(parsed_args.run, store)
         return [task.name for task in await store.tasks(run.run_id)]
 
     return [name for name in _asked(parsed_args, found) if name.startswith(prefix)]

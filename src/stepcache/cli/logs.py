@@ -56,9 +56,8 @@ async def _found(arguments: argparse.Namespace) -> tuple[RunRow, TaskRow, TaskRo
     from stepcache.cli import task_reference
 
     async with places.store_to_read(arguments) as store:
-        row = await run_reference.find(store, arguments.run)
-        tasks = {task.name: task for task in await store.tasks(row.run_id)}
-        task = tasks[task_reference.find(tasks, arguments.task, f"run {row.run_id}")]
+        row = await run_reference.resolve(arguments.run, store)
+        task = task_reference.resolve(arguments.task, await store.tasks(row.run_id))
         executed = None
         if task.result in ("hit", "shared") and task.key and task.published_by:
             executed = await store.executed_task(task.key, task.published_by)

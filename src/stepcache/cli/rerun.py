@@ -107,7 +107,7 @@ async def _kept(arguments: argparse.Namespace) -> tuple[RunRow, KeptRequest, lis
     from stepcache.pipelines.run_request import KeptRequest
 
     async with places.store_to_read(arguments) as store:
-        run = await run_reference.find(store, arguments.run)
+        run = await run_reference.resolve(arguments.run, store)
         text = await store.request(run.run_id)
         names = [task.name for task in await store.tasks(run.run_id)]
     remedy = f"stepcache run {run.source}"

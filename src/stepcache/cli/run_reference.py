@@ -28,7 +28,7 @@ def add_argument(parser: argparse.ArgumentParser, name: str = "run") -> None:
     completers.attach(action, completers.runs)
 
 
-async def find(store: RunBrowsing, text: str) -> RunRow:
+async def resolve(text: str, store: RunBrowsing) -> RunRow:
     """The run that ``text`` names. Raises InputError, with the candidates, unless it names exactly one."""
     from stepcache.errors import InputError
 

@@ -72,7 +72,7 @@ async def _found(arguments: argparse.Namespace) -> _Shown:
     from stepcache.stores.run_browsing import around
 
     async with places.store_to_read(arguments) as store:
-        row = await run_reference.find(store, arguments.run)
+        row = await run_reference.resolve(arguments.run, store)
         tasks = task_order.in_order(await store.tasks(row.run_id))
         tallies = await store.tallies([row.run_id])
         request = await store.request(row.run_id)
