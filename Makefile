@@ -20,6 +20,7 @@ lint: .venv/ready
 	.venv/bin/lint-imports
 
 bench: .venv/ready
+	.venv/bin/python benchmarks/help.py
 	.venv/bin/python benchmarks/lookup.py
 	.venv/bin/python benchmarks/engine.py
 	.venv/bin/python benchmarks/subdag.py

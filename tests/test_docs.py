@@ -16,7 +16,7 @@ import stepcache
 from stepcache.cache.reason import Reason
 from stepcache.cli.main import COMMANDS
 from stepcache.pipelines.task_record import CacheResult, State
-from tests.documents import PAGES, ROOT, Command, blocks, commands, matches, printed, python
+from tests.documents import IN_ORDER, PAGES, ROOT, Command, blocks, commands, matches, printed, python
 from tests.pipelines.compiled import Step, pipeline_input, write
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
@@ -43,7 +43,7 @@ FILES = {
 RUN_ELSEWHERE = {"examples/training/pipeline.yaml": "tests/examples/test_training.py"}
 """Examples that another test runs, by a word of theirs."""
 
-EXAMPLES = [command for page in PAGES for command in commands(page)]
+EXAMPLES = [command for page in PAGES if page.name not in IN_ORDER for command in commands(page)]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

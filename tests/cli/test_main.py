@@ -10,6 +10,8 @@ from tests.cli.running import COMMAND
 HEAVY = (
     "asyncio",
     "google",
+    "argcomplete",
+    "humanfriendly",
     "kfp",
     "rich",
     "sqlite3",
@@ -40,10 +42,20 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
     assert "--home" in ended.stdout
 
 
-def test_help_imports_nothing_heavy() -> None:
+@pytest.mark.parametrize("action", ["ls", "show", "rm"])
+def test_every_action_has_help_with_an_example(action: str) -> None:
+    ended = _call("entries", action, "--help")
+    assert ended.returncode == 0
+    assert f"usage: stepcache entries {action}" in ended.stdout
+    assert f"  stepcache entries {action} " in ended.stdout
+    assert "--home" in ended.stdout
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_imports_nothing_heavy(command: str) -> None:
     program = (
         "import sys\nfrom stepcache.cli.main import main\n"
-        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        f"try:\n    main({[command, '--help'] if command else ['--help']!r})\nexcept SystemExit:\n    pass\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

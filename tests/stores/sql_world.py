@@ -21,6 +21,7 @@ TABLES = (
     "execution_claims",
     "stepcache_settings",
     "stepcache_runs",
+    "stepcache_run_requests",
     "stepcache_tasks",
 )
 

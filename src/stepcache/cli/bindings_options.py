@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stepcache.pipelines.platform.bindings import Bindings
+    from stepcache.pipelines.run_request import References
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,3 +25,10 @@ def bindings(arguments: argparse.Namespace) -> Bindings:
     from stepcache.pipelines.platform.bindings import Bindings
 
     return Bindings.parse(arguments.secret, arguments.config_map, arguments.volume)
+
+
+def references(arguments: argparse.Namespace) -> References:
+    """The options as they can be kept: where the values are, not the values."""
+    from stepcache.pipelines.run_request import References
+
+    return References.given(arguments.secret, arguments.config_map, arguments.volume)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import json
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from stepcache.cli import places
+from stepcache.cli import event_loop, places
 from stepcache.errors import StepcacheError
 
 HELP = "eight identical runs at once: each step is executed once"
@@ -37,8 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
     with _home(arguments) as home:
         if not arguments.json:
             print(f"starting {arguments.runs} processes: stepcache run {PIPELINE.name}", flush=True)
-        documents = asyncio.run(_run_all(home, arguments))
-        duplicates = asyncio.run(_duplicates(arguments))
+        documents = event_loop.run(_run_all(home, arguments))
+        duplicates = event_loop.run(_duplicates(arguments))
     steps = _count(documents)
     kept = not duplicates and all(counts["miss"] <= 1 for counts in steps.values())
     if arguments.json:
@@ -53,12 +51,16 @@ def _home(arguments: argparse.Namespace) -> Iterator[Path]:
     if arguments.home is not None:
         yield Path(arguments.home)
         return
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="stepcache-demo-") as directory:
         arguments.home = directory
         yield Path(directory)
 
 
 async def _run_all(home: Path, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    import asyncio
+
     command = [sys.executable, "-m", "stepcache", "--home", str(home)]
     for option in ("store", "artifacts"):
         value = getattr(arguments, option)
@@ -68,6 +70,8 @@ async def _run_all(home: Path, arguments: argparse.Namespace) -> list[dict[str, 
 
 
 async def _run(*command: str) -> dict[str, Any]:
+    import asyncio
+
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
     output, errors = await process.communicate()

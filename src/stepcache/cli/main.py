@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -15,9 +16,15 @@ from stepcache.errors import StepcacheError
 COMMANDS = {
     "run": "execute a compiled pipeline; reuse what was already done",
     "plan": "tell what a run would reuse and what it would execute, and why",
+    "runs": "list the runs, newest first",
+    "show": "show a run: its parameters, its tasks and what became of them",
+    "logs": "print the log of a task, wherever it was executed",
+    "rerun": "run again what an earlier run ran",
+    "entries": "look at the entries of the cache, and remove them",
     "demo": "eight identical runs at once: each step is executed once",
     "key": "print the cache key that KFP itself would compute",
     "migrate": "bring the tables of a store to this release",
+    "completion": "print what makes a shell complete commands, options, runs and tasks",
 }
 """Every command and what it does, in the order of ``--help``; each is a module of this room."""
 
@@ -29,6 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0 succeeded, 1 the run failed, 2 bad input, 3 store unavailable, 130 interrupted.
     """
+    if "_ARGCOMPLETE" in os.environ:
+        from stepcache.cli import completion
+
+        completion.answer()
     parser = _parser()
     chosen = parser.parse_args(argv)
     if chosen.command is None:
@@ -41,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog=module.EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _add_places(command, suppress=True)
+    add_places(command, suppress=True)
     module.add_arguments(command)
     arguments = command.parse_args(chosen.rest, namespace=chosen)
     try:
@@ -57,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    commands = "\n".join(f"  {name:<8} {meaning}" for name, meaning in COMMANDS.items())
+    commands = "\n".join(f"  {name:<10} {meaning}" for name, meaning in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="stepcache",
         usage="stepcache [--home DIR] [--store URL] [--artifacts DIR] COMMAND ...",
@@ -67,13 +78,13 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action=_Version)
-    _add_places(parser, suppress=False)
+    add_places(parser, suppress=False)
     parser.add_argument("command", nargs="?", metavar="COMMAND", choices=list(COMMANDS), help=argparse.SUPPRESS)
     parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return parser
 
 
-def _add_places(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
+def add_places(parser: argparse.ArgumentParser, *, suppress: bool) -> None:
     """The options that every command has, before its name or behind it."""
     default = argparse.SUPPRESS if suppress else None
     parser.add_argument(

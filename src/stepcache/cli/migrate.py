@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 from typing import TYPE_CHECKING
+
+from stepcache.cli import event_loop
 
 if TYPE_CHECKING:
     from stepcache.stores.opening import Migrated
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     from stepcache.stores import opening
 
     settings = Settings.resolve(home=arguments.home, store=arguments.store, artifacts=arguments.artifacts)
-    migrated = asyncio.run(opening.migrate(settings.store))
+    migrated = event_loop.run(opening.migrate(settings.store))
     print(_json(migrated) if arguments.json else _sentence(migrated))
     return 0
 

@@ -46,13 +46,23 @@ def read(arguments: argparse.Namespace, home: Path) -> tuple[Pipeline, RootInput
 
     Raises InputError.
     """
+    from stepcache.pipelines import loading
+
+    return parse(arguments, loading.read(arguments.file), home)
+
+
+def parse(
+    arguments: argparse.Namespace, document: tuple[bytes, str], home: Path
+) -> tuple[Pipeline, RootInputs, KeptSpecs]:
+    """What ``read`` answers, of a pipeline that ``loading.read`` has read. Raises InputError."""
     from stepcache.pipelines import arguments as inputs
     from stepcache.pipelines import loading
     from stepcache.pipelines.kept_specs import KeptSpecs
 
+    data, source = document
     given = _given(arguments)
     kept = KeptSpecs(home / "pipelines")
-    pipeline = loading.load(arguments.file, kept)
+    pipeline = loading.parse(data, source=source, kept=kept)
     return pipeline, inputs.resolve(pipeline.root, given), kept
 
 

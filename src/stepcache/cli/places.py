@@ -54,3 +54,31 @@ async def opened_to_read(arguments: argparse.Namespace) -> AsyncIterator[Places]
     chosen = settings(arguments)
     async with api.opened_to_read(chosen) as cache:
         yield Places(chosen, cache, cast("FullStore", cache.store))
+
+
+@asynccontextmanager
+async def store(arguments: argparse.Namespace) -> AsyncIterator[FullStore]:
+    """The store alone, open; leaving closes it. Raises InputError, and StoreUnavailableError."""
+    from stepcache.stores.opening import open_store
+
+    opened_store = await open_store(settings(arguments).store)
+    try:
+        yield opened_store
+    finally:
+        await opened_store.close()
+
+
+@asynccontextmanager
+async def store_to_read(arguments: argparse.Namespace) -> AsyncIterator[FullStore]:
+    """The store alone, to look at it: nothing is made or changed. An empty one where there is none.
+
+    Raises InputError for a setting that cannot be, and StoreUnavailableError.
+    """
+    from stepcache.stores.memory import MemoryStore
+    from stepcache.stores.opening import open_to_read
+
+    store = await open_to_read(settings(arguments).store) or MemoryStore()
+    try:
+        yield store
+    finally:
+        await store.close()

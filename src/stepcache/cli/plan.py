@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepcache.cli import pipeline_arguments, places, run_options
+from stepcache.cli import event_loop, pipeline_arguments, places, run_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     home = places.settings(arguments).home
     pipeline, inputs, _ = pipeline_arguments.read(arguments, home)
     options = run_options.options(arguments, home)
-    plan = asyncio.run(_plan(arguments, home, pipeline, inputs, options))
+    plan = event_loop.run(_plan(arguments, home, pipeline, inputs, options))
     if arguments.json:
         print(json.dumps(plan.to_document()))
     else:

@@ -17,9 +17,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of every command that runs a pipeline."""
     bindings_options.add_arguments(parser)
     parser.add_argument(
-        "--max-parallel", type=_positive, metavar="N", help="how many steps run at once (default: one per core)"
-    )
-    parser.add_argument(
         "--executor",
         choices=("subprocess", "container"),
         default="subprocess",
@@ -29,6 +26,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--host-commands",
         action="store_true",
         help="run the commands of container components on this machine, without their image",
+    )
+    add_reuse_arguments(parser)
+    parser.add_argument(
+        "--policy", type=Path, metavar="FILE", help="how tasks use the cache (default: ./stepcache.toml, if there)"
+    )
+
+
+def add_reuse_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that a repetition of a run has too."""
+    parser.add_argument(
+        "--max-parallel", type=positive, metavar="N", help="how many steps run at once (default: one per core)"
     )
     parser.add_argument(
         "--refresh-env",
@@ -49,9 +57,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--wait-timeout",
         metavar="DURATION",
         help="how long a task waits for somebody else's execution of it before it fails",
-    )
-    parser.add_argument(
-        "--policy", type=Path, metavar="FILE", help="how tasks use the cache (default: ./stepcache.toml, if there)"
     )
 
 
@@ -84,25 +89,27 @@ def _policies(arguments: argparse.Namespace, home: Path) -> Policies:
     project = arguments.policy
     if project is not None and not project.is_file():
         raise InputError(f"there is no policy file {project}")
-    rules = [*policy_file.read(home / policy_file.NAME), *policy_file.read(project or Path(policy_file.NAME))]
-    return Policies((*rules, *_rules(arguments)))
+    from_files = [*policy_file.read(home / policy_file.NAME), *policy_file.read(project or Path(policy_file.NAME))]
+    return Policies((*from_files, *rules(arguments)))
 
 
-def _rules(arguments: argparse.Namespace) -> list[Rule]:
+def rules(arguments: argparse.Namespace) -> list[Rule]:
+    """What the command line says about the use of the cache. Raises InputError."""
     from stepcache.cache import staleness
     from stepcache.pipelines.policy import Policy, Rule
 
-    rules = []
+    said = []
     if arguments.max_staleness is not None:
-        rules.append(Rule(Policy(max_staleness=staleness.seconds(arguments.max_staleness))))
+        said.append(Rule(Policy(max_staleness=staleness.seconds(arguments.max_staleness))))
     if arguments.refresh is not None:
-        rules += [Rule(Policy(max_staleness=0), task=task) for task in arguments.refresh or (None,)]
+        said += [Rule(Policy(max_staleness=0), task=task) for task in arguments.refresh or (None,)]
     if arguments.no_cache:
-        rules.append(Rule(Policy(cache=False)))
-    return rules
+        said.append(Rule(Policy(cache=False)))
+    return said
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
+def positive(text: str) -> int:
+    """A whole number from 1, for an option."""
+    if not text.isdecimal() or not 1 <= int(text) < 2**31:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1, got '{text}'")
     return int(text)

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from stepcache.cache.cache import Cache
 from stepcache.cache.holder import Holder
@@ -30,10 +30,12 @@ from stepcache.pipelines.policy import Policies
 from stepcache.pipelines.recorder import Recorder
 from stepcache.pipelines.result import RunResult
 from stepcache.pipelines.root_inputs import RootInputs
+from stepcache.pipelines.run_request import Request
 from stepcache.pipelines.session import Session
 from stepcache.pipelines.site import Site
 from stepcache.pipelines.task_record import State
 from stepcache.pipelines.values import Values
+from stepcache.stores.requests import RequestStore
 from stepcache.stores.runs import RunRow, RunStore
 
 if TYPE_CHECKING:
@@ -65,15 +67,19 @@ class Options:
     """How many seconds a task waits for somebody else's execution of it; None for as long as it takes."""
 
 
+class RunsWithRequests(RunStore, RequestStore, Protocol):
+    """Where runs are recorded, with what they were asked."""
+
+
 class Engine:
     """Executes pipelines with a cache and a store of runs, below a home directory."""
 
-    def __init__(self, cache: Cache, runs: RunStore, home: Path) -> None:
+    def __init__(self, cache: Cache, runs: RunsWithRequests, home: Path) -> None:
         self._cache = cache
         self._runs = runs
         self._home = home
 
-    async def run(
+    async def run(  # noqa: PLR0913 - what a run consists of
         self,
         pipeline: Pipeline,
         inputs: RootInputs,
@@ -81,8 +87,10 @@ class Engine:
         source: str,
         options: Options,
         listener: Listener | None = None,
+        request: Request | None = None,
     ) -> RunResult:
-        """Execute ``pipeline`` once; ``inputs`` are typed and complete (see ``arguments.resolve``).
+        """Execute ``pipeline`` once; ``inputs`` are typed and complete (see ``arguments.resolve``). With a
+        ``request``, what is asked here is kept with the run, so that it can be asked again.
 
         A failed task makes a FAILED result, no exception. Cancelling the call stops the steps, gives their claims
         back, records the run as CANCELED, and raises CancelledError. Raises InputError, before anything is
@@ -102,7 +110,13 @@ class Engine:
             source=source,
             parameters=json.dumps(cluster.concealment.shown(Values(dict(inputs.parameters))).parameters),
         )
-        await self._runs.save_run(run)
+        if request is None:
+            await self._runs.save_run(run)
+        else:
+            text = request.to_text(
+                inputs, pipeline.root, source=source, options=options, concealment=cluster.concealment
+            )
+            await self._runs.begin_run(run, text)
         listener = listener or Silence()
         listener.run_started(run.run_id, pipeline.name)
         for warning in _warnings(pipeline, cluster, options):

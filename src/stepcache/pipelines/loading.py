@@ -38,6 +38,14 @@ def load(what: str | os.PathLike[str], kept: KeptSpecs | None = None) -> Pipelin
 
     Raises InputError, naming the file and the remedy, when it is not there or holds anything else.
     """
+    data, source = read(what)
+    return parse(data, source=source, kept=kept)
+
+
+def read(what: str | os.PathLike[str]) -> tuple[bytes, str]:
+    """The YAML or JSON of the pipeline that ``what`` names, unpacked or compiled as need be, and how to name it in
+    errors. Raises InputError as ``load`` does; whether it holds a pipeline is for ``parse`` to say.
+    """
     path, function = _split(os.fspath(what))
     source = str(what)
     data = input_file.read(path, remedy=_NAME)
@@ -51,7 +59,7 @@ def load(what: str | os.PathLike[str], kept: KeptSpecs | None = None) -> Pipelin
         data = compiling.compile_file(path, function)
     elif _PYTHON.search(data):
         raise InputError(f"{source} looks like Python, and its name does not", remedy=f"name it {path.stem}.py")
-    return parse(data, source=source, kept=kept)
+    return data, source
 
 
 def parse(data: bytes, *, source: str, kept: KeptSpecs | None = None) -> Pipeline:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 
 from stepcache.cache.ticket import Verify
-
-_INDEX = re.compile(r"\[[0-9]+\]")
+from stepcache.pipelines import downstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +40,8 @@ class Rule:
     pipeline: str | None = None
     component: str | None = None
     task: str | None = None
+    within: frozenset[str] | None = None
+    """Paths of tasks, not patterns: the rule is for these and all that is inside of them."""
 
     def applies(self, pipeline: str, component: str, task: str) -> bool:
         """Whether the rule is for the task with the path ``task``, which executes ``component``."""
@@ -49,6 +49,7 @@ class Rule:
             _matches(self.pipeline, (pipeline,))
             and _matches(self.component, (component, component.removeprefix("comp-")))
             and _matches(self.task, _names(task))
+            and (self.within is None or downstream.is_in(task, self.within))
         )
 
 
@@ -73,7 +74,7 @@ class Policies:
 
 def _names(task: str) -> tuple[str, ...]:
     """What a task may be called: its path, that without the indices of loops, and the last part of it."""
-    plain = _INDEX.sub("", task)
+    plain = downstream.without_indices(task)
     return (task, plain, plain.rpartition("/")[2])
 
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from stepcache.pipelines.circumstances import Circumstances
 
 
+TEMPLATE = '{"dag": '
+"""How the template of every entry of a DAG begins, and of no other."""
+
 _LARGEST = 8 << 20  # characters of an entry; a DAG with more in it goes task by task
 
 

@@ -97,6 +97,7 @@ class MemoryState:
         self.settings: dict[str, str] = {}
         self.runs: dict[str, RunRow] = {}
         self.tasks: dict[tuple[str, str], TaskRow] = {}
+        self.requests: dict[str, str] = {}
         self._last_id = 0
         self._process = os.getpid()
         self._lock = threading.Lock()
@@ -149,6 +150,12 @@ class MemoryState:
         _check_storable(run)
         self.runs[run.run_id] = run
 
+    def begin_run(self, run: RunRow, request: str) -> None:
+        """Insert or replace the run with its request, or neither."""
+        _check_storable((request,))
+        self.save_run(run)
+        self.requests[run.run_id] = request
+
     def save_tasks(self, tasks: Sequence[TaskRow]) -> None:
         """Insert or replace all, or none."""
         for task in tasks:
@@ -171,7 +178,7 @@ class MemoryState:
 
 def _check_storable(row: Any) -> None:
     """Refuse what a database would: a program must not come to rely on it."""
-    pending = list(astuple(row))
+    pending = list(row if isinstance(row, tuple) else astuple(row))
     while pending:
         value = pending.pop()
         if isinstance(value, tuple):

@@ -9,6 +9,9 @@ from urllib.parse import unquote
 
 from stepcache.errors import InputError
 from stepcache.stores.contract import Store
+from stepcache.stores.entry_browsing import EntryBrowsing
+from stepcache.stores.requests import RequestStore
+from stepcache.stores.run_browsing import RunBrowsing
 from stepcache.stores.runs import RunStore
 
 if TYPE_CHECKING:
@@ -31,8 +34,8 @@ class Migrated:
     after: str
 
 
-class FullStore(Store, RunStore, Protocol):
-    """What every back end is: a store of entries and claims, and of runs."""
+class FullStore(Store, RunStore, RequestStore, RunBrowsing, EntryBrowsing, Protocol):
+    """What every back end is: a store of entries and claims, and of runs, that can be looked through."""
 
 
 async def open_store(url: str) -> FullStore:

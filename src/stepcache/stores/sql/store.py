@@ -22,6 +22,7 @@ from stepcache.stores.claim import (
 )
 from stepcache.stores.entry import UNLIMITED, Description, Entry, Record
 from stepcache.stores.runs import RunRow, TaskRow
+from stepcache.stores.sql.browsing import SqlBrowsing
 from stepcache.stores.sql.claims import ClaimRequest, Claims
 from stepcache.stores.sql.connection import Connection
 from stepcache.stores.sql.database import SqlDatabase
@@ -30,7 +31,7 @@ from stepcache.stores.sql.entries import Entries
 from stepcache.stores.sql.run_table import RunEnd, RunTable
 
 
-class SqlStore:
+class SqlStore(SqlBrowsing):
     """``stores.contract.Store`` and ``stores.runs.RunStore`` on a server; what they promise is said there.
 
     Any number of processes on any number of machines may open one database. A forked child has to open it anew.

@@ -25,6 +25,7 @@ from stepcache.stores.duplicates import DUPLICATE_QUERY
 from stepcache.stores.entry import UNLIMITED, Description, Entry, Record
 from stepcache.stores.runs import RunRow, TaskRow
 from stepcache.stores.sqlite import run_table, schema
+from stepcache.stores.sqlite.browsing import SqliteBrowsing
 from stepcache.stores.sqlite.claims import ClaimRequest, Claims
 from stepcache.stores.sqlite.database import SqliteDatabase, Synchronous
 from stepcache.stores.sqlite.entries import Entries
@@ -38,7 +39,7 @@ _QUICK_STANDING = 500
 """How many entries are compared there, at a microsecond each."""
 
 
-class SqliteStore:
+class SqliteStore(SqliteBrowsing):
     """``stores.contract.Store`` and ``stores.runs.RunStore`` on SQLite; what they promise is said there.
 
     Any number of processes may open one file, none across a network. A forked child has to open it anew.
@@ -59,6 +60,7 @@ class SqliteStore:
             read_only: whether every operation that writes raises StoreUnavailableError.
         """
         self._database = SqliteDatabase(path, synchronous=synchronous, read_only=read_only)
+        self._clock = clock
         statements = Statements(clock)
         self._entries = Entries(statements)
         self._claims = Claims(statements, self._entries)
