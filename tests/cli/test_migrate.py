@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from stepcache.cli.main import main
+from stepcache.stores.sqlite.schema import VERSION
 
 OLD = Path(__file__).parents[1] / "data" / "stores" / "sqlite-1.sql"
 
@@ -20,15 +21,20 @@ def test_a_file_is_brought_to_this_release(tmp_path: Path, capsys: pytest.Captur
         connection.executescript(OLD.read_text())
     url = f"sqlite:///{path}"
     assert main(["--store", url, "migrate"]) == 0
-    assert capsys.readouterr().out == f"{url} was brought from version 1 to 2\n"
+    assert capsys.readouterr().out == f"{url} was brought from version 1 to {VERSION}\n"
     assert main(["--store", url, "migrate"]) == 0
-    assert capsys.readouterr().out == f"{url} has the tables of this release (version 2)\n"
+    assert capsys.readouterr().out == f"{url} has the tables of this release (version {VERSION})\n"
 
 
 def test_a_new_file_gets_its_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url = f"sqlite:///{tmp_path}/store.db"
     assert main(["--store", url, "migrate", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"store": url, "before": None, "after": "2", "changed": True}
+    assert json.loads(capsys.readouterr().out) == {
+        "store": url,
+        "before": None,
+        "after": str(VERSION),
+        "changed": True,
+    }
 
 
 def test_a_store_without_tables_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
