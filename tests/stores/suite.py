@@ -13,10 +13,12 @@ from tests.stores.suite_claims import ClaimSuite
 from tests.stores.suite_doors import DoorSuite
 from tests.stores.suite_entries import EntrySuite
 from tests.stores.suite_fencing import FencingSuite
+from tests.stores.suite_history import HistorySuite
 from tests.stores.suite_invalidation import InvalidationSuite
 from tests.stores.suite_runs import RunSuite
 from tests.stores.suite_staleness import StalenessSuite
 from tests.stores.suite_standing import StandingSuite
+from tests.stores.suite_statistics import StatisticsSuite
 from tests.stores.suite_watching import WatchingSuite
 
 
@@ -29,6 +31,8 @@ class StoreSuite(
     WatchingSuite,
     StandingSuite,
     RunSuite,
+    HistorySuite,
+    StatisticsSuite,
     DoorSuite,
 ):
     """All of it."""

@@ -9,7 +9,9 @@ from urllib.parse import unquote
 
 from stepcache.errors import InputError
 from stepcache.stores.contract import Store
+from stepcache.stores.history import HistoryStore
 from stepcache.stores.runs import RunStore
+from stepcache.stores.statistics import StatisticsStore
 
 if TYPE_CHECKING:
     from stepcache.stores.sql.connection import Driver
@@ -31,8 +33,8 @@ class Migrated:
     after: str
 
 
-class FullStore(Store, RunStore, Protocol):
-    """What every back end is: a store of entries and claims, and of runs."""
+class FullStore(Store, RunStore, HistoryStore, StatisticsStore, Protocol):
+    """What every back end is: a store of entries and claims, and of runs, which looks back and counts."""
 
 
 async def open_store(url: str) -> FullStore:

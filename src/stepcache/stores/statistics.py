@@ -1,0 +1,73 @@
+"""What the cache has come to, in numbers: what every store promises to those who count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCount:
+    """Tasks of one pipeline and one interval of time that had the same result for the same reason."""
+
+    pipeline: str
+    began: float
+    """When the interval began, in seconds since the epoch. A run belongs to the one in which it was made."""
+    result: str
+    """hit, shared, miss or off."""
+    reason: str
+    tasks: int
+    """A DAG that was reused as a whole counts by the tasks in it, and not itself."""
+    seconds: float
+    """What executing them took, together."""
+    saved: float
+    """What the executions took whose results were reused, together."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryCount:
+    """Entries, and the artifacts that they need."""
+
+    entries: int = 0
+    keys: int = 0
+    """Different keys among them."""
+    nested: int = 0
+    """Of the entries, those that stand for a nested pipeline as a whole."""
+    artifacts: int = 0
+    """Different contents that the other entries need."""
+    kept: int = 0
+    """Bytes of these contents."""
+    named: int = 0
+    """Bytes that they would be if every entry had a copy of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreused:
+    """A component of one pipeline that was executed, and none of whose results was ever reused."""
+
+    pipeline: str
+    component: str
+    executions: int
+    seconds: float
+    """What they took together."""
+
+
+class StatisticsStore(Protocol):
+    """May raise what methods of ``Store`` may. Nothing here changes anything.
+
+    All are counted by the database. ``since`` is in seconds since the epoch; ``pipeline`` None stands for all.
+    """
+
+    async def count_tasks(
+        self, *, since: float, pipeline: str | None, origin: float, width: float
+    ) -> Sequence[TaskCount]:
+        """Tasks that came to the cache, of runs made since, in intervals of ``width`` seconds counted from
+        ``origin``; in no order.
+        """
+
+    async def count_entries(self, *, since: float, pipeline: str | None) -> EntryCount:
+        """Entries whose execution began since."""
+
+    async def never_reused(self, *, since: float, pipeline: str | None, limit: int) -> Sequence[Unreused]:
+        """Components that runs made since have executed and never reused, the most expensive first."""
