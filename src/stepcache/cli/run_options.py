@@ -94,11 +94,14 @@ def _rules(arguments: argparse.Namespace) -> list[Rule]:
 
     rules = []
     if arguments.max_staleness is not None:
-        rules.append(Rule(Policy(max_staleness=staleness.seconds(arguments.max_staleness))))
+        policy = Policy(max_staleness=staleness.seconds(arguments.max_staleness))
+        rules.append(Rule(policy, source=f"--max-staleness {arguments.max_staleness}"))
     if arguments.refresh is not None:
-        rules += [Rule(Policy(max_staleness=0), task=task) for task in arguments.refresh or (None,)]
+        for task in arguments.refresh or (None,):
+            source = "--refresh" if task is None else f"--refresh {task}"
+            rules.append(Rule(Policy(max_staleness=0), task=task, source=source))
     if arguments.no_cache:
-        rules.append(Rule(Policy(cache=False)))
+        rules.append(Rule(Policy(cache=False), source="--no-cache"))
     return rules
 
 

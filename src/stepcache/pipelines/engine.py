@@ -34,10 +34,11 @@ from stepcache.pipelines.session import Session
 from stepcache.pipelines.site import Site
 from stepcache.pipelines.task_record import State
 from stepcache.pipelines.values import Values
-from stepcache.stores.runs import RunRow, RunStore
+from stepcache.stores.runs import RunRow
 
 if TYPE_CHECKING:
     from stepcache.executors.containers.runtime import ContainerRuntime
+    from stepcache.stores.opening import FullStore
 
 _ENDED = (State.SUCCEEDED, State.FAILED, State.CANCELED)
 
@@ -66,9 +67,9 @@ class Options:
 
 
 class Engine:
-    """Executes pipelines with a cache and a store of runs, below a home directory."""
+    """Executes pipelines with a cache and the store of its runs, below a home directory."""
 
-    def __init__(self, cache: Cache, runs: RunStore, home: Path) -> None:
+    def __init__(self, cache: Cache, runs: FullStore, home: Path) -> None:
         self._cache = cache
         self._runs = runs
         self._home = home
@@ -150,6 +151,7 @@ class Engine:
             temporary=temporary.of_user(),
             cache=self._cache,
             artifacts=self._cache.artifacts,
+            history=self._runs,
             supervisor=supervisor,
             images=containers,
             recorder=recorder,

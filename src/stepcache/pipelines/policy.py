@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 
 from stepcache.cache.ticket import Verify
@@ -28,9 +28,9 @@ class Policy:
     def over(self, other: Policy) -> Policy:
         """This policy, and where it says nothing, the other."""
         chosen = {}
-        for field in fields(self):
-            mine = getattr(self, field.name)
-            chosen[field.name] = getattr(other, field.name) if mine is None else mine
+        for one in fields(self):
+            mine = getattr(self, one.name)
+            chosen[one.name] = getattr(other, one.name) if mine is None else mine
         return Policy(**chosen)
 
 
@@ -42,6 +42,8 @@ class Rule:
     pipeline: str | None = None
     component: str | None = None
     task: str | None = None
+    source: str = field(default="", compare=False)
+    """Where it is written, for people."""
 
     def applies(self, pipeline: str, component: str, task: str) -> bool:
         """Whether the rule is for the task with the path ``task``, which executes ``component``."""
@@ -65,6 +67,14 @@ class Policies:
             if rule.applies(pipeline, component, task):
                 policy = rule.policy.over(policy)
         return policy
+
+    def set_by(self, setting: str, pipeline: str, component: str, task: str) -> str:
+        """Where that is written which decides about one setting of a task; empty where nothing is."""
+        found = ""
+        for rule in self.rules:
+            if getattr(rule.policy, setting) is not None and rule.applies(pipeline, component, task):
+                found = rule.source
+        return found
 
     def followed_by(self, rules: Iterable[Rule]) -> Policies:
         """These policies with more rules, of higher precedence."""
