@@ -87,9 +87,10 @@ class StatisticsSuite:
         await world.advance(10)
         await store.put(a_key(4), stored(("c", 5), pipeline="other"))
         await store.put(a_key(5), stored(pipeline="other"))
-        assert await store.count_entries(**ALL) == EntryCount(5, 5, 1, 3, 115, 215)
-        assert await store.count_entries(since=0.0, pipeline="other") == EntryCount(2, 2, 0, 1, 5, 5)
-        assert await store.count_entries(since=EPOCH + 5.0, pipeline=None) == EntryCount(2, 2, 0, 1, 5, 5)
+        await store.count_hits({a_key(1): 3, a_key(4): 1})
+        assert await store.count_entries(**ALL) == EntryCount(5, 5, 1, 4, 3, 115, 215)
+        assert await store.count_entries(since=0.0, pipeline="other") == EntryCount(2, 2, 0, 1, 1, 5, 5)
+        assert await store.count_entries(since=EPOCH + 5.0, pipeline=None) == EntryCount(2, 2, 0, 1, 1, 5, 5)
         assert await store.count_entries(since=EPOCH + 5.0, pipeline="pipeline") == EntryCount()
 
     async def test_what_is_withdrawn_is_counted_no_more(self, world: World) -> None:

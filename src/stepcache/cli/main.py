@@ -15,6 +15,9 @@ from stepcache.errors import StepcacheError
 COMMANDS = {
     "run": "execute a compiled pipeline; reuse what was already done",
     "plan": "tell what a run would reuse and what it would execute, and why",
+    "explain": "tell why tasks were executed, and what had changed",
+    "diff": "tell how two runs differ: parameters, tasks, parts, outputs, results",
+    "stats": "count what was reused and executed, and what that saved",
     "demo": "eight identical runs at once: each step is executed once",
     "key": "print the cache key that KFP itself would compute",
     "migrate": "bring the tables of a store to this release",

@@ -44,6 +44,7 @@ class MemoryStatistics:
             entries=len(chosen),
             keys=len(chosen),
             nested=len(chosen) - len(own),
+            hits=sum(entry.hits for entry in chosen),
             artifacts=len(sizes),
             kept=sum(sizes.values()),
             named=sum(artifact.size for artifact in named),

@@ -34,6 +34,8 @@ class EntryCount:
     """Different keys among them."""
     nested: int = 0
     """Of the entries, those that stand for a nested pipeline as a whole."""
+    hits: int = 0
+    """How often they were reused since the first result of their keys, by the Python API too."""
     artifacts: int = 0
     """Different contents that the other entries need."""
     kept: int = 0

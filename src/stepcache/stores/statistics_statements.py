@@ -34,7 +34,8 @@ _ENTRIES: Final = """
      WHERE e."StartedAtInSec" >= :since $of_pipeline"""
 _IS_NESTED: Final = """SUBSTR(e."ExecutionTemplate", 1, 6) = '{"dag"'"""
 _COUNT_ENTRIES: Final = f"""
-    SELECT COUNT(*), COUNT(DISTINCT e."ExecutionCacheKey"), SUM(CASE WHEN {_IS_NESTED} THEN 1 ELSE 0 END)
+    SELECT COUNT(*), COUNT(DISTINCT e."ExecutionCacheKey"), SUM(CASE WHEN {_IS_NESTED} THEN 1 ELSE 0 END),
+           SUM(d.hits)
     {_ENTRIES}"""
 # The entry of a nested pipeline names what those of its tasks name.
 _COUNT_BYTES: Final = f"""

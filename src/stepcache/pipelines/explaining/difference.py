@@ -56,7 +56,7 @@ class Difference:
             return f"{title}: {_count(self.lines)}{self._more()}"
         if self.old is ABSENT and self.new is ABSENT:
             return f"{title}: {self.note}" if self.note else f"{title}: changed"
-        return f"{title}: {_shown(self.old)} → {_shown(self.new)}{self._more()}"
+        return f"{title}: {shown(self.old)} → {shown(self.new)}{self._more()}"
 
     def _more(self) -> str:
         notes = [self.note] if self.note else []
@@ -101,7 +101,8 @@ def _masked(before: JsonValue, after: JsonValue) -> str:
     return "a masked value was removed" if after is ABSENT else MASKED
 
 
-def _shown(value: JsonValue) -> str:
+def shown(value: JsonValue) -> str:
+    """A value in a few words."""
     if value is ABSENT:
         return "nothing"
     text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)

@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from stepcache.cache.reason import Reason
+from stepcache.errors import InputError
 from stepcache.executors.environments.kept import KeptEnvironments
 from stepcache.executors.environments.lock import Lock
 from stepcache.pipelines import task_order
 from stepcache.pipelines.evidence import Evidence
 from stepcache.pipelines.explaining import outputs_difference, parts_difference, reason_words, spans
 from stepcache.pipelines.explaining.difference import Difference
+from stepcache.pipelines.explaining.entry_explanation import EntryExplanation
 from stepcache.pipelines.explaining.outputs_difference import OutputDifference
 from stepcache.pipelines.explaining.past import Past
 from stepcache.pipelines.explaining.reason_words import Found, Words
@@ -51,6 +53,22 @@ class Explainer:
         by = next((one for one in executions if one.published_by == task.published_by), None)
         return replace(found, executed_by=by, words=_reused(task, by))
 
+    async def entry(self, key: str) -> EntryExplanation:
+        """The entry of a key. Raises InputError when there is none."""
+        entry, description = await self._store.lookup(key), await self._store.describe(key)
+        if entry is None or description is None:
+            raise InputError(f"there is no entry of the key {key}", remedy="see 'stepcache explain RUN' for keys")
+        executions = await self._store.executions_of(key)
+        made_by = next((one for one in executions if one.published_by == entry.published_by), None)
+        run = None if made_by is None else await self._store.run(made_by.run_id)
+        if made_by is None or run is None:
+            return EntryExplanation(entry, description, made_by, len(executions))
+        task = next(one for one in await self._store.tasks(run.run_id) if one.name == made_by.task)
+        past = self.past(run)
+        nearest, differences = await self._compared(run, task, past, Evidence.from_text(task.evidence))
+        twin, unstable = _unstable(task, await past.last_of(key))
+        return EntryExplanation(entry, description, made_by, len(executions), differences, nearest, unstable, twin)
+
     def past(self, run: RunRow) -> Past:
         """What was executed before ``run``."""
         return Past(self._store, run.namespace, run.created_at)
@@ -67,7 +85,8 @@ class Explainer:
         evidence = Evidence.from_text(task.evidence)
         reason = Reason(task.reason)
         before = await past.last_of(task.key) if task.key else ()
-        nearest, differences = None, ()
+        nearest: Execution | None = None
+        differences: tuple[Difference, ...] = ()
         if reason in (Reason.FIRST_SEEN, Reason.CHANGED):
             nearest, differences = await self._compared(run, task, past, evidence)
         twin, unstable = _unstable(task, before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,9 +33,7 @@ class TaskExplanation:
     @property
     def causes(self) -> tuple[Origin, ...]:
         """The outputs of other tasks that are all that changed; none when anything else did."""
-        origins = [difference.origin for difference in self.differences]
-        known = [origin for origin in origins if origin is not None and origin.task]
-        return tuple(dict.fromkeys(known)) if len(known) == len(origins) else ()
+        return only_causes(self.differences)
 
     def to_document(self) -> dict[str, Any]:
         """The form that programs read; see docs/explain.md."""
@@ -50,18 +49,26 @@ class TaskExplanation:
             "remedy": self.words.remedy or None,
             "differences": [difference.to_document() for difference in self.differences],
             "because_of": [{"task": origin.task, "output": origin.name} for origin in self.causes],
-            "compared_with": _execution(self.compared_with),
+            "compared_with": execution_document(self.compared_with),
             "nondeterministic": [output.to_document() for output in self.unstable],
             "seconds_saved": round(task.saved, 6),
         }
         if self.executed_by is not None:
-            document["executed_by"] = _execution(self.executed_by)
+            document["executed_by"] = execution_document(self.executed_by)
         if self.twin is not None:
-            document["same_key_as"] = _execution(self.twin)
+            document["same_key_as"] = execution_document(self.twin)
         return document
 
 
-def _execution(execution: Execution | None) -> dict[str, Any] | None:
+def only_causes(differences: Sequence[Difference]) -> tuple[Origin, ...]:
+    """The outputs of other tasks that all of ``differences`` come from; none when one comes from elsewhere."""
+    origins = [difference.origin for difference in differences]
+    known = [origin for origin in origins if origin is not None and origin.task]
+    return tuple(dict.fromkeys(known)) if len(known) == len(origins) else ()
+
+
+def execution_document(execution: Execution | None) -> dict[str, Any] | None:
+    """An execution in the form that programs read."""
     if execution is None:
         return None
     return {
