@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +45,7 @@ def origins(pipeline: Pipeline, path: str) -> dict[str, Origin]:
     Items of a loop have the origin of the list. Nothing is said of constants, nor of what the pipeline does not
     have.
     """
-    frames = list(_frames(pipeline, path))
+    frames = _frames(pipeline, path)
     if not frames:
         return {}
     task = frames[-1].task
@@ -55,15 +54,18 @@ def origins(pipeline: Pipeline, path: str) -> dict[str, Origin]:
     return {name: origin for name, origin in found.items() if origin is not None}
 
 
-def _frames(pipeline: Pipeline, path: str) -> Iterator[_Frame]:
+def _frames(pipeline: Pipeline, path: str) -> list[_Frame]:
+    """The way from the root to a task; empty when there is no such task."""
+    frames: list[_Frame] = []
     body, prefix = pipeline.root.body, ""
     for segment in path.split("/"):
         task = body.tasks.get(_INDICES.sub("", segment)) if isinstance(body, Dag) else None
         if task is None:
-            return
-        yield _Frame(task, prefix)
+            return []
+        frames.append(_Frame(task, prefix))
         prefix += f"{segment}/"
         body = pipeline.components[task.component].body
+    return frames
 
 
 def _origin(pipeline: Pipeline, source: object, frames: list[_Frame]) -> Origin | None:

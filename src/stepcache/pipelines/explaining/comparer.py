@@ -9,6 +9,7 @@ from stepcache.pipelines.evidence import Evidence
 from stepcache.pipelines.explaining import outputs_difference
 from stepcache.pipelines.explaining.difference import Difference, of_members
 from stepcache.pipelines.explaining.explainer import Explainer, with_origin
+from stepcache.pipelines.explaining.makers import Makers
 from stepcache.pipelines.explaining.part import Part
 from stepcache.pipelines.explaining.run_difference import RunDifference, TaskDifference
 from stepcache.stores.opening import FullStore
@@ -28,7 +29,8 @@ class Comparer:
         after = {task.name: task for task in task_order.in_order(await self._store.tasks(new.run_id))}
         both = [(before[name], task) for name, task in after.items() if name in before]
         parts = await self._parts(both)
-        found = [await self._task(one, other, parts) for one, other in both]
+        makers = Makers.of(before.values(), after.values())
+        found = [await self._task(one, other, parts, makers) for one, other in both]
         differing = tuple(task for task in found if task.aspects)
         return RunDifference(
             old=old,
@@ -47,11 +49,12 @@ class Comparer:
         # The run's own go before those of another home, which masks otherwise.
         return found | {task.key: task.parts for pair in changed for task in pair if task.parts}
 
-    async def _task(self, old: TaskRow, new: TaskRow, parts: dict[str, str]) -> TaskDifference:
+    async def _task(self, old: TaskRow, new: TaskRow, parts: dict[str, str], makers: Makers) -> TaskDifference:
         differences: tuple[Difference, ...] = ()
         if old.key != new.key:
             found = await self._explainer.differences(parts.get(old.key, ""), parts.get(new.key, ""))
             evidence = Evidence.from_text(new.evidence)
-            differences = tuple(with_origin(difference, evidence) for difference in found)
+            known = (with_origin(difference, evidence) for difference in found)
+            differences = tuple(makers.complete(difference) for difference in known)
         outputs = outputs_difference.compare(old.outputs, new.outputs) if old.state == new.state else ()
         return TaskDifference(old, new, differences, outputs)
