@@ -15,6 +15,7 @@ import yaml
 import stepcache
 from stepcache.cache.reason import Reason
 from stepcache.cli.main import COMMANDS
+from stepcache.pipelines.explaining.part import Part
 from stepcache.pipelines.task_record import CacheResult, State
 from tests.documents import PAGES, ROOT, Command, blocks, commands, matches, printed, python
 from tests.pipelines.compiled import Step, pipeline_input, write
@@ -25,6 +26,21 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
 TRAIN = """
 def train(epochs: int, name: str, rates: list) -> str:
     return f"{name} {epochs} {rates}"
+"""
+FIT = """
+def train(epochs: int, model: dsl.Output[dsl.Model]):
+    with open(model.path, "w") as file:
+        file.write(f"weights of {epochs} epochs")
+"""
+EVALUATE = """
+def evaluate(model: dsl.Input[dsl.Model], score: dsl.Output[dsl.Metrics]):
+    with open(model.path) as file, open(score.path, "w") as out:
+        out.write(f"score of {file.read()}")
+"""
+REPORT = """
+def report(score: dsl.Input[dsl.Metrics]) -> str:
+    with open(score.path) as file:
+        return file.read()
 """
 TYPES = {"epochs": ("NUMBER_INTEGER", 1), "name": ("STRING", "trial"), "rates": ("LIST", [0.5])}
 TEMPLATE = {"container": {"image": "python:3.11", "command": ["echo", "Hello"]}}
@@ -43,7 +59,10 @@ FILES = {
 RUN_ELSEWHERE = {"examples/training/pipeline.yaml": "tests/examples/test_training.py"}
 """Examples that another test runs, by a word of theirs."""
 
-EXAMPLES = [command for page in PAGES for command in commands(page)]
+STORIES = [page for page in PAGES if page.name in ("explain.md", "stats.md")]
+"""Pages on which each command goes on with what those before it have left."""
+
+EXAMPLES = [command for page in PAGES if page not in STORIES for command in commands(page)]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -74,6 +93,11 @@ def test_every_result_and_state_is_described() -> None:
     assert [word for word in (*CacheResult, *State) if f"`{word}`" not in text] == []
 
 
+def test_every_part_of_a_key_is_described() -> None:
+    text = (ROOT / "docs" / "explain.md").read_text()
+    assert [part for part in Part if f"`{part}`" not in text] == []
+
+
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
     """Where a reader would be: the files that the examples name, and no home yet."""
@@ -88,7 +112,24 @@ def directory(tmp_path: Path) -> Path:
     pipeline.write_text(yaml.safe_dump(document))
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
+    _training(tmp_path / "training.yaml")
     return tmp_path
+
+
+def _training(path: Path) -> None:
+    """A pipeline of three tasks, each of which takes the output of the one before."""
+    write(
+        path,
+        Step(
+            "train",
+            FIT,
+            {"epochs": pipeline_input("NUMBER_INTEGER", "epochs")},
+            output_artifacts=("model",),
+        ),
+        Step("evaluate", EVALUATE, artifacts={"model": ("train", "model")}, output_artifacts=("score",)),
+        Step("report", REPORT, artifacts={"score": ("evaluate", "score")}, outputs={"Output": "STRING"}),
+        inputs={"epochs": {"parameterType": "NUMBER_INTEGER", "defaultValue": 3, "isOptional": True}},
+    )
 
 
 def environment(directory: Path) -> dict[str, str]:
@@ -136,6 +177,24 @@ def test_a_command_runs_and_prints_what_is_shown(command: Command, directory: Pa
     assert ended.returncode == 0, ended.stderr
     if command.shown:
         assert matches(command.shown, ended.stdout), ended.stdout
+
+
+@pytest.mark.parametrize("page", STORIES, ids=lambda page: page.name)
+def test_the_commands_of_a_story_print_what_is_shown(page: Path, directory: Path) -> None:
+    for command in commands(page):
+        ended = subprocess.run(
+            ["sh", "-c", command.line],
+            cwd=directory,
+            env=environment(directory),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert ended.returncode == 0, f"{command}: {ended.stderr}"
+        if command.shown:
+            assert matches(command.shown, ended.stdout), f"{command}: {ended.stdout}"
 
 
 def test_what_is_run_elsewhere_is_there() -> None:

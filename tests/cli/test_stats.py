@@ -94,7 +94,7 @@ def test_what_was_reused_and_executed_is_counted(pipeline: Path, home: Path) -> 
     lines = told(home)
     assert lines[0].startswith("3 of 8 tasks reused (38%), ")
     assert "2 for 2 keys, 0 duplicates" in "\n".join(lines)
-    assert "1, 1.0 kB kept, 1.0 kB saved by sharing" in "\n".join(lines)
+    assert "artifacts  1, 1.0 kB kept, 1.0 kB saved by sharing" in "\n".join(lines)
 
 
 def test_what_was_never_reused_is_named(pipeline: Path, home: Path) -> None:

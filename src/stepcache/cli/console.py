@@ -21,4 +21,9 @@ def console() -> Console:
 def show(renderable: RenderableType) -> None:
     """Print it. On a terminal, lines are folded; elsewhere they stay whole, as programs that search them like."""
     there = console()
-    there.print(renderable, soft_wrap=not there.is_terminal)
+    if there.is_terminal:
+        there.print(renderable)
+        return
+    with there.capture() as captured:
+        there.print(renderable, soft_wrap=True)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()))

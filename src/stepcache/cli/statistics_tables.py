@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from stepcache.stores.statistics import Unreused
 
 _BAR = 30
+_REUSED = ("█", "green")
+_EXECUTED = ("░", "yellow")
 _MOST_ROWS = 20
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
@@ -76,20 +78,20 @@ def _reasons(counts: Mapping[str, int]) -> Table:
     most = max(counts.values())
     for reason, count in sorted(counts.items(), key=lambda item: -item[1]):
         if count:
-            table.add_row(reason.replace("_", " "), str(count), _bar(((count, "yellow"),), most))
+            table.add_row(reason.replace("_", " "), str(count), _bar(((count, _EXECUTED),), most))
     return table
 
 
 def _bars(title: str, tallies: Mapping[str, Tally], *, last: bool = False) -> Table:
     """A row with a bar for each; of too many, the first or the ``last``."""
-    table = _table(title, "reused", "executed", "saved", "")
+    table = _table(title, "reused", "executed", "saved", f"{_REUSED[0]} reused {_EXECUTED[0]} executed")
     rows = list(tallies.items())
     shown = rows[-_MOST_ROWS:] if last else rows[:_MOST_ROWS]
     most = max(tally.tasks for _, tally in shown)
     if last and len(shown) < len(rows):
         table.add_row(f"… {len(rows) - len(shown)} earlier")
     for name, tally in shown:
-        bar = _bar(((tally.reused, "green"), (tally.executed, "yellow")), most)
+        bar = _bar(((tally.reused, _REUSED), (tally.executed, _EXECUTED)), most)
         table.add_row(name, str(tally.reused), str(tally.executed), spans.words(tally.seconds_saved), bar)
     if not last and len(shown) < len(rows):
         table.add_row(f"… {len(rows) - len(shown)} more")
@@ -108,17 +110,17 @@ def _table(first: str, *others: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     table.add_column(first, overflow="fold")
     for name in others:
-        is_number = name not in ("", "pipeline")
+        is_number = name not in ("", "pipeline") and _REUSED[0] not in name
         table.add_column(name, justify="right" if is_number else "left", no_wrap=is_number)
     return table
 
 
-def _bar(parts: tuple[tuple[int, str], ...], most: int) -> Text:
+def _bar(parts: tuple[tuple[int, tuple[str, str]], ...], most: int) -> Text:
     """The counts beside each other, ``most`` being as wide as can be; what is there at all is seen."""
     text = Text(no_wrap=True, overflow="crop")
-    for count, style in parts:
+    for count, (mark, style) in parts:
         if count:
-            text.append("█" * max(1, round(_BAR * count / most)), style=style)
+            text.append(mark * max(1, round(_BAR * count / most)), style=style)
     return text
 
 
