@@ -18,31 +18,34 @@ if TYPE_CHECKING:
     from stepcache.pipelines.statistics import Statistics, Tally
     from stepcache.stores.statistics import Unreused
 
-_BAR = 30
+_WIDEST_BAR = 30
+_NARROWEST_BAR = 8
+_BESIDE_A_BAR = 46
+"""Columns that the rest of a table with bars takes."""
 _REUSED = ("█", "green")
 _EXECUTED = ("░", "yellow")
 _MOST_ROWS = 20
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 
-def of(found: Statistics) -> RenderableType:
-    """All of it."""
-    return Group(*_parts(found))
+def of(found: Statistics, *, width: int) -> RenderableType:
+    """All of it, for a terminal of this width."""
+    return Group(*_parts(found, max(_NARROWEST_BAR, min(_WIDEST_BAR, width - _BESIDE_A_BAR))))
 
 
-def _parts(found: Statistics) -> Iterator[RenderableType]:
+def _parts(found: Statistics, widest: int) -> Iterator[RenderableType]:
     total = found.total
     yield Text(_headline(found), style="bold")
     yield _numbers(found)
     if not total.tasks:
         return
     yield Text("")
-    yield _reasons(found.misses_by_reason)
+    yield _reasons(found.misses_by_reason, widest)
     if len(found.pipelines) > 1:
         yield Text("")
-        yield _bars("pipeline", found.pipelines)
+        yield _bars("pipeline", found.pipelines, widest)
     yield Text("")
-    yield _bars(str(found.interval), found.over_time, last=True)
+    yield _bars(str(found.interval), found.over_time, widest, last=True)
     if found.never_reused:
         yield Text("")
         yield _unreused(found.never_reused)
@@ -73,25 +76,25 @@ def _numbers(found: Statistics) -> Table:
     return table
 
 
-def _reasons(counts: Mapping[str, int]) -> Table:
+def _reasons(counts: Mapping[str, int], widest: int) -> Table:
     table = _table("executed because", "tasks", "")
-    most = max(counts.values())
+    each = widest / max(counts.values())
     for reason, count in sorted(counts.items(), key=lambda item: -item[1]):
         if count:
-            table.add_row(reason.replace("_", " "), str(count), _bar(((count, _EXECUTED),), most))
+            table.add_row(reason.replace("_", " "), str(count), _bar(((count, _EXECUTED),), each))
     return table
 
 
-def _bars(title: str, tallies: Mapping[str, Tally], *, last: bool = False) -> Table:
+def _bars(title: str, tallies: Mapping[str, Tally], widest: int, *, last: bool = False) -> Table:
     """A row with a bar for each; of too many, the first or the ``last``."""
     table = _table(title, "reused", "executed", "saved", f"{_REUSED[0]} reused {_EXECUTED[0]} executed")
     rows = list(tallies.items())
     shown = rows[-_MOST_ROWS:] if last else rows[:_MOST_ROWS]
-    most = max(tally.tasks for _, tally in shown)
+    each = widest / max(tally.tasks for _, tally in shown)
     if last and len(shown) < len(rows):
         table.add_row(f"… {len(rows) - len(shown)} earlier")
     for name, tally in shown:
-        bar = _bar(((tally.reused, _REUSED), (tally.executed, _EXECUTED)), most)
+        bar = _bar(((tally.reused, _REUSED), (tally.executed, _EXECUTED)), each)
         table.add_row(name, str(tally.reused), str(tally.executed), spans.words(tally.seconds_saved), bar)
     if not last and len(shown) < len(rows):
         table.add_row(f"… {len(rows) - len(shown)} more")
@@ -115,12 +118,12 @@ def _table(first: str, *others: str) -> Table:
     return table
 
 
-def _bar(parts: tuple[tuple[int, tuple[str, str]], ...], most: int) -> Text:
-    """The counts beside each other, ``most`` being as wide as can be; what is there at all is seen."""
+def _bar(parts: tuple[tuple[int, tuple[str, str]], ...], each: float) -> Text:
+    """The counts beside each other, ``each`` columns for one; what is there at all is seen."""
     text = Text(no_wrap=True, overflow="crop")
     for count, (mark, style) in parts:
         if count:
-            text.append(mark * max(1, round(_BAR * count / most)), style=style)
+            text.append(mark * max(1, round(count * each)), style=style)
     return text
 
 

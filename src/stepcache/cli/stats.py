@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         from stepcache.cli import console, statistics_tables
 
-        console.show(statistics_tables.of(found))
+        console.show(statistics_tables.of(found, width=console.console().width))
     return 0
 
 
