@@ -9,7 +9,7 @@ import pytest
 
 from stepcache.errors import InputError
 from stepcache.stores.entry import Description, Record
-from stepcache.stores.history import Execution
+from stepcache.stores.execution import Execution
 from stepcache.stores.runs import TaskRow
 from tests.stores.suite_runs import RUN, TASK
 from tests.stores.world import World, a_key

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from stepcache.stores.counts import EntryCount, TaskCount, Unreused
 from stepcache.stores.entry import ArtifactReference, Description, Record
 from stepcache.stores.runs import TaskRow
-from stepcache.stores.statistics import EntryCount, TaskCount, Unreused
 from tests.stores.suite_runs import RUN, TASK
 from tests.stores.world import EPOCH, World, a_key
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from stepcache.pipelines.explaining.task_explanation import TaskExplanation
     from stepcache.pipelines.model import JsonValue
     from stepcache.pipelines.provenance import Origin
-    from stepcache.stores.history import Execution
+    from stepcache.stores.execution import Execution
 
 _INDEX = re.compile(r"\[[0-9]+\]")
 _MOST_LINES = 12

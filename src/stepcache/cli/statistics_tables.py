@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from stepcache.pipelines.statistics import Statistics, Tally
-    from stepcache.stores.statistics import Unreused
+    from stepcache.stores.counts import Unreused
 
 _WIDEST_BAR = 30
 _NARROWEST_BAR = 8

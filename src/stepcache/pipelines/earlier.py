@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from stepcache.cache.reason import Reason
-from stepcache.stores.history import HistoryStore
+
+if TYPE_CHECKING:
+    from stepcache.stores.history import HistoryStore
 
 
 class EarlierExecutions:

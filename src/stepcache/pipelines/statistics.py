@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Any
 
 from stepcache.cache.reason import Reason
+from stepcache.stores.counts import EntryCount, TaskCount, Unreused
 from stepcache.stores.opening import FullStore
-from stepcache.stores.statistics import EntryCount, TaskCount, Unreused
 
 _DAY = 86400.0
 _FIRST_MONDAY = 4 * _DAY

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from stepcache.cache.cache import Holding, Reused
 from stepcache.cache.output import Output
@@ -14,8 +15,7 @@ from stepcache.cache.ticket import Ticket
 from stepcache.errors import ExecutionFailedError
 from stepcache.executors.containers.running_container import ContainerNotEndedError
 from stepcache.executors.environments import credentials
-from stepcache.pipelines import evidence, task_wish
-from stepcache.pipelines.evidence import Evidence
+from stepcache.pipelines import task_wish
 from stepcache.pipelines.model import Task
 from stepcache.pipelines.platform.concealment import is_concealed
 from stepcache.pipelines.session import Session
@@ -25,6 +25,9 @@ from stepcache.pipelines.values import Values
 from stepcache.pipelines.work import StepFailedError, StepStoppedError, Work
 from stepcache.stores.claim import Busy, Published
 from stepcache.stores.entry import ArtifactReference, Description, Entry, Record
+
+if TYPE_CHECKING:
+    from stepcache.pipelines.evidence import Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class TaskRun:
             if attempt:
                 await self._back_off(attempt)
             async with self.session.slots:
+                from stepcache.pipelines import evidence  # of no use to a task that is reused
+
                 found = evidence.of_uncached(self.record.name, self.work, self.session)
                 self._executing(CacheResult.OFF, Reason.CACHING_OFF, found)
                 try:
@@ -145,6 +150,8 @@ class TaskRun:
 
     async def _explain(self, holding: Holding, ticket: Ticket) -> None:
         """Note why the task is executed, and what that rests on."""
+        from stepcache.pipelines import evidence  # of no use to a task that is reused
+
         component = self.work.component.name
         reason = await self.session.earlier.reason(holding.reason, component, ticket.key)
         found = evidence.of_miss(

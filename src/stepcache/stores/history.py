@@ -3,27 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-
-@dataclass(frozen=True, slots=True)
-class Execution:
-    """One execution of a component with caching on, as its run recorded it; finished or not, failed or not."""
-
-    run_id: str
-    pipeline: str
-    task: str
-    """The full path of the task."""
-    component: str
-    state: str
-    key: str
-    started_at: float
-    finished_at: float
-    outputs: str
-    published_by: str
-    parts: str
-    """The parts of the key, a JSON object; empty where an older release recorded none."""
+if TYPE_CHECKING:
+    from stepcache.stores.execution import Execution
 
 
 class HistoryStore(Protocol):

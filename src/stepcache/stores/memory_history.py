@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from stepcache.stores.cache_key import check
-from stepcache.stores.history import Execution
 from stepcache.stores.memory_state import MemoryState
 from stepcache.stores.runs import RunRow, TaskRow
+
+if TYPE_CHECKING:
+    from stepcache.stores.execution import Execution
 
 
 class MemoryHistory:
@@ -72,6 +75,8 @@ def _earlier(state: MemoryState, component: str, namespace: str, before: float) 
 
 
 def _newest_first(found: list[tuple[TaskRow, RunRow]], limit: int) -> list[Execution]:
+    from stepcache.stores.execution import Execution
+
     found.sort(key=lambda pair: (-pair[0].started_at, pair[0].run_id, pair[0].position))
     return [
         Execution(

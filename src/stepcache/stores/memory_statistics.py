@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from stepcache.stores.memory_state import MemoryState, StoredEntry
 from stepcache.stores.runs import RunRow, TaskRow
-from stepcache.stores.statistics import EntryCount, TaskCount, Unreused
+
+if TYPE_CHECKING:
+    from stepcache.stores.counts import EntryCount, TaskCount, Unreused
 
 _CAME = ("hit", "shared", "miss", "off")
 _REUSED = ("hit", "shared")
@@ -23,6 +26,8 @@ class MemoryStatistics:
         self, *, since: float, pipeline: str | None, origin: float, width: float
     ) -> Sequence[TaskCount]:
         """See the contract."""
+        from stepcache.stores.counts import TaskCount
+
         counts: dict[tuple[str, float, str, str], tuple[int, float, float]] = {}
         with self._state.held(closed=self._closed) as state:
             for task, run in _came(state, since, pipeline):
@@ -35,6 +40,8 @@ class MemoryStatistics:
 
     async def count_entries(self, *, since: float, pipeline: str | None) -> EntryCount:
         """See the contract."""
+        from stepcache.stores.counts import EntryCount
+
         with self._state.held(closed=self._closed) as state:
             chosen = [entry for entry in state.entries.values() if _is_wanted(entry, since, pipeline)]
             own = [entry for entry in chosen if not _is_nested(entry)]
@@ -52,6 +59,8 @@ class MemoryStatistics:
 
     async def never_reused(self, *, since: float, pipeline: str | None, limit: int) -> Sequence[Unreused]:
         """See the contract."""
+        from stepcache.stores.counts import Unreused
+
         costs: dict[tuple[str, str], tuple[int, float]] = {}
         reused = set()
         with self._state.held(closed=self._closed) as state:

@@ -9,7 +9,7 @@ from stepcache.pipelines.explaining.difference import Difference
 from stepcache.pipelines.explaining.outputs_difference import OutputDifference
 from stepcache.pipelines.explaining.task_explanation import execution_document
 from stepcache.stores.entry import Description, Entry
-from stepcache.stores.history import Execution
+from stepcache.stores.execution import Execution
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from stepcache.pipelines.explaining.past import Past
 from stepcache.pipelines.explaining.reason_words import Found, Words
 from stepcache.pipelines.explaining.run_explanation import EXECUTED, REUSED, RunExplanation
 from stepcache.pipelines.explaining.task_explanation import TaskExplanation
-from stepcache.stores.history import Execution
+from stepcache.stores.execution import Execution
 from stepcache.stores.opening import FullStore
 from stepcache.stores.runs import RunRow, TaskRow
 

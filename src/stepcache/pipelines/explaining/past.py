@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stepcache.pipelines.explaining.nearest import Candidate, flat, nearest
-from stepcache.stores.history import Execution, HistoryStore
+from stepcache.stores.execution import Execution
+from stepcache.stores.history import HistoryStore
 
 _MOST = 200
 """How many of the last executions of a component are compared: more than a loop usually has iterations."""

@@ -10,7 +10,7 @@ from stepcache.pipelines.evidence import Evidence
 from stepcache.pipelines.explaining import spans
 from stepcache.pipelines.explaining.difference import Difference
 from stepcache.pipelines.explaining.part import Part
-from stepcache.stores.history import Execution
+from stepcache.stores.execution import Execution
 
 _IGNORABLE = (Part.PARAMETER, Part.INPUT)
 _PACKAGES = (Part.REQUIREMENT, Part.PYTHON, Part.PLATFORM)

@@ -10,7 +10,7 @@ from stepcache.pipelines.explaining.difference import Difference
 from stepcache.pipelines.explaining.outputs_difference import OutputDifference
 from stepcache.pipelines.explaining.reason_words import Words
 from stepcache.pipelines.provenance import Origin
-from stepcache.stores.history import Execution
+from stepcache.stores.execution import Execution
 from stepcache.stores.runs import TaskRow
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from stepcache.stores import history_statements as texts
 from stepcache.stores.cache_key import check
-from stepcache.stores.history import Execution
 from stepcache.stores.sql.connection import Connection
 from stepcache.stores.sql.reader import SqlReader
+
+if TYPE_CHECKING:
+    from stepcache.stores.execution import Execution
 
 
 class SqlHistory(SqlReader):
@@ -25,6 +28,8 @@ class SqlHistory(SqlReader):
         self, component: str, namespace: str, *, before: float, pipeline: str | None = None, limit: int = 100
     ) -> Sequence[Execution]:
         """See the contract."""
+        from stepcache.stores.execution import Execution
+
         values = {
             "component": component,
             "namespace": namespace,
@@ -37,6 +42,8 @@ class SqlHistory(SqlReader):
 
     async def executions_of(self, key: str, *, limit: int = 100) -> Sequence[Execution]:
         """See the contract."""
+        from stepcache.stores.execution import Execution
+
         check(key)
         rows = await self._fetch(texts.EXECUTIONS_OF_KEY, {"key": key, "limit": limit})
         return [Execution(*row) for row in rows]

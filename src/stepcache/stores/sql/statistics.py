@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from stepcache.stores import statistics_statements as texts
 from stepcache.stores.sql.reader import SqlReader
-from stepcache.stores.statistics import EntryCount, TaskCount, Unreused
+
+if TYPE_CHECKING:
+    from stepcache.stores.counts import EntryCount, TaskCount, Unreused
 
 _INTERVAL: Final = "FLOOR((r.created_at - :origin) / :width)"
 
@@ -19,6 +21,8 @@ class SqlStatistics(SqlReader):
         self, *, since: float, pipeline: str | None, origin: float, width: float
     ) -> Sequence[TaskCount]:
         """See the contract."""
+        from stepcache.stores.counts import TaskCount
+
         text = texts.count_tasks(_INTERVAL, of_pipeline=pipeline is not None)
         values = {"since": since, "pipeline": pipeline, "origin": float(origin), "width": float(width)}
         return [
@@ -28,6 +32,8 @@ class SqlStatistics(SqlReader):
 
     async def count_entries(self, *, since: float, pipeline: str | None) -> EntryCount:
         """See the contract. Two reads, between which others may write."""
+        from stepcache.stores.counts import EntryCount
+
         found: list[int] = []
         for text in texts.count_entries(of_pipeline=pipeline is not None):
             (row,) = await self._fetch(text, {"since": int(since), "pipeline": pipeline})
@@ -36,6 +42,8 @@ class SqlStatistics(SqlReader):
 
     async def never_reused(self, *, since: float, pipeline: str | None, limit: int) -> Sequence[Unreused]:
         """See the contract."""
+        from stepcache.stores.counts import Unreused
+
         text = texts.never_reused(of_pipeline=pipeline is not None)
         values = {"since": since, "pipeline": pipeline, "limit": limit}
         return [

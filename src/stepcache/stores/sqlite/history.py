@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from stepcache.stores import history_statements as texts
 from stepcache.stores.cache_key import check
-from stepcache.stores.history import Execution
 from stepcache.stores.sqlite.database import SqliteDatabase
+
+if TYPE_CHECKING:
+    from stepcache.stores.execution import Execution
 
 
 def _named(template: str) -> str:
@@ -38,6 +40,8 @@ class SqliteHistory:
         self, component: str, namespace: str, *, before: float, pipeline: str | None = None, limit: int = 100
     ) -> Sequence[Execution]:
         """See the contract."""
+        from stepcache.stores.execution import Execution
+
         values = {
             "component": component,
             "namespace": namespace,
@@ -50,6 +54,8 @@ class SqliteHistory:
 
     async def executions_of(self, key: str, *, limit: int = 100) -> Sequence[Execution]:
         """See the contract."""
+        from stepcache.stores.execution import Execution
+
         check(key)
         values = {"key": key, "limit": limit}
         return [Execution(*row) for row in await self._database.read_long(_fetch, _EXECUTIONS_OF_KEY, values)]
