@@ -13,7 +13,7 @@ import yaml
 
 from tests.cli.running import call, document, reasons
 from tests.executors.environments.packages import wheel
-from tests.pipelines.compiled import Step, constant, pipeline_input, write
+from tests.pipelines.compiled import Step, constant, output_of, pipeline_input, write
 
 Document = dict[str, Any]
 Change = Callable[[Document], None]
@@ -315,6 +315,30 @@ def test_options_of_pip_are_told_without_passwords(pipeline: Path, home: Path, t
     text = told(home, "latest")
     assert "a masked value changed" in text
     assert "pl4nted" not in text + json.dumps(found)
+
+
+def test_a_secret_that_changed_is_named_and_never_shown(home: Path, tmp_path: Path) -> None:
+    use = "def use() -> str:\n    import os\n    return f\"token {os.environ['PASSWORD']}\""
+    take = "def take(token: str) -> int:\n    return len(token)"
+    path = write(
+        tmp_path / "secrets.yaml",
+        Step("use", use, outputs={"Output": "STRING"}),
+        Step("take", take, {"token": output_of("STRING", "use")}, outputs={"Output": "NUMBER_INTEGER"}),
+    )
+    secret = {"secretName": "db", "keyToEnv": [{"secretKey": "password", "envVar": "PASSWORD"}]}
+    settings = {"exec-use": {"secretAsEnv": [secret]}}
+    spec = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": settings}}}}
+    path.write_text(f"{path.read_text()}\n---\n{yaml.safe_dump(spec)}")
+    for value in ("pl4nted-one", "pl4nted-other"):
+        (tmp_path / "password").write_text(value)
+        run(home, path, "--secret", f"db/password={tmp_path / 'password'}")
+    found = {task["name"]: task for task in explained(home, "latest")["tasks"]}
+    assert found["use"]["reason"] == "refreshed"
+    assert "a secret that the result holds, which has changed" in found["use"]["sentence"]
+    (token,) = found["take"]["differences"]
+    assert (token["part"], token["name"], token["note"]) == ("parameter", "token", "a masked value changed")
+    assert "old" not in token
+    assert "pl4nted" not in json.dumps(found) + told(home, "latest") + told(home, "latest", "take")
 
 
 def _command(path: Path, size: str, script: str = "echo $2") -> Path:

@@ -25,6 +25,9 @@ from stepcache.stores.execution import Execution
 from stepcache.stores.opening import FullStore
 from stepcache.stores.runs import RunRow, TaskRow
 
+_REASONS = frozenset(Reason)
+"""Those of this release; a newer one may have recorded others."""
+
 
 class Explainer:
     """Reads a store, and the locks of packages that are kept below a home. Changes nothing.
@@ -82,8 +85,10 @@ class Explainer:
     async def _task(self, run: RunRow, task: TaskRow, past: Past) -> TaskExplanation:
         if task.result not in EXECUTED:
             return TaskExplanation(task, _reused(task, None))
-        evidence = Evidence.from_text(task.evidence)
+        if task.reason not in _REASONS:
+            return TaskExplanation(task, Words(f"executed: {task.reason or 'the reason was not recorded'}", ""))
         reason = Reason(task.reason)
+        evidence = Evidence.from_text(task.evidence)
         before = await past.last_of(task.key) if task.key else ()
         nearest: Execution | None = None
         differences: tuple[Difference, ...] = ()

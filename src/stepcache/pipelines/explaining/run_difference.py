@@ -48,7 +48,7 @@ class TaskDifference:
         found = {
             "parts": bool(self.differences),
             "outputs": bool(self.outputs),
-            "result": old.result != new.result,
+            "result": old.result != new.result and not (old.members or new.members),  # of a DAG, its tasks tell
             "state": old.state != new.state,
             "duration": self._is_notable(),
         }
