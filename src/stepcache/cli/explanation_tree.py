@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _INDEX = re.compile(r"\[[0-9]+\]")
 _MOST_LINES = 12
+_MOST_GROUPS = 20
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -168,18 +169,22 @@ def _unstable(tree: Tree, outputs: Sequence[OutputDifference], twin: Execution |
 
 
 def _followers(branch: Tree, cause: TaskExplanation, found: RunExplanation) -> None:
-    """What was executed because of ``cause``, and in turn because of that."""
+    """What was executed because of ``cause``, and in turn because of that: on one level, since chains are long."""
     groups: dict[str, list[TaskExplanation]] = {}
-    for one in found.followers.get(cause.task.name, ()):
-        groups.setdefault(because(one.causes), []).append(one)
-    for words, ones in groups.items():
+    pending = deque([cause])
+    while pending:
+        for one in found.followers.get(pending.popleft().task.name, ()):
+            groups.setdefault(because(one.causes), []).append(one)
+            pending.append(one)
+    for words, ones in list(groups.items())[:_MOST_GROUPS]:
         names = ", ".join(dict.fromkeys(_INDEX.sub("", one.task.name) for one in ones))
         below = branch.add(Text.assemble((names, "bold"), f": {words}"))
         for one in ones:
             _unstable(below, one.unstable, one.twin)
             if one.task.state == "FAILED":
                 below.add(Text(f"{one.task.name} failed: {one.task.error}", style="red"))
-            _followers(below, one, found)
+    if hidden := sum(len(ones) for ones in list(groups.values())[_MOST_GROUPS:]):
+        branch.add(Text(f"… and {hidden} more: --json has them all", style="dim"))
 
 
 def _alike(tasks: Iterable[TaskExplanation]) -> Iterator[list[TaskExplanation]]:

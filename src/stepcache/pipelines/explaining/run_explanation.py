@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from stepcache.pipelines.explaining.task_explanation import TaskExplanation
@@ -11,37 +13,38 @@ from stepcache.stores.runs import RunRow
 
 EXECUTED = ("miss", "off")
 REUSED = ("hit", "shared")
+_BORDER = re.compile(r"[/\[]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RunExplanation:
     """Every task that came to the cache, in the order in which people read them."""
 
     run: RunRow
     tasks: tuple[TaskExplanation, ...]
 
-    @property
+    @cached_property
     def executed(self) -> tuple[TaskExplanation, ...]:
         """Those that were executed."""
         return tuple(one for one in self.tasks if one.task.result in EXECUTED)
 
-    @property
+    @cached_property
     def reused(self) -> tuple[TaskExplanation, ...]:
         """Those that were not; a DAG that was reused as a whole by the tasks in it."""
         return tuple(one for one in self.tasks if one.task.result in REUSED and not one.task.members)
 
-    @property
-    def followers(self) -> Mapping[str, tuple[TaskExplanation, ...]]:
+    @cached_property
+    def followers(self) -> Mapping[str, Sequence[TaskExplanation]]:
         """Tasks that were executed only because outputs of others changed, by the first of these."""
-        executed = [one.task.name for one in self.executed]
-        found: dict[str, tuple[TaskExplanation, ...]] = {}
+        makers = _makers([one.task.name for one in self.executed])
+        found: dict[str, list[TaskExplanation]] = {}
         for one in self.executed:
-            causes = [cause for cause in (_cause(origin.task, executed) for origin in one.causes) if cause]
+            causes = [makers[origin.task] for origin in one.causes if origin.task in makers]
             if causes and one.task.name not in causes:
-                found[causes[0]] = (*found.get(causes[0], ()), one)
+                found.setdefault(causes[0], []).append(one)
         return found
 
-    @property
+    @cached_property
     def roots(self) -> tuple[TaskExplanation, ...]:
         """Tasks that were executed for a reason of their own."""
         following = {one.task.name for ones in self.followers.values() for one in ones}
@@ -65,7 +68,11 @@ class RunExplanation:
         }
 
 
-def _cause(task: str, executed: list[str]) -> str:
-    """The executed task that made an output of ``task``: itself, or the first one inside of it."""
-    inside = (f"{task}/", f"{task}[")
-    return next((name for name in executed if name == task or name.startswith(inside)), "")
+def _makers(executed: Sequence[str]) -> dict[str, str]:
+    """By the path of a task or of a DAG or loop around it, the first executed task there."""
+    found: dict[str, str] = {}
+    for name in executed:
+        found[name] = name
+        for end in (match.start() for match in _BORDER.finditer(name)):
+            found.setdefault(name[:end], name)
+    return found
