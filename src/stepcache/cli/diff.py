@@ -48,6 +48,6 @@ async def _compared(arguments: argparse.Namespace) -> RunDifference:
     from stepcache.pipelines.explaining.explainer import Explainer
 
     async with places.opened_to_read(arguments) as here:
-        old = await run_reference.resolve(arguments.old, here.store)
-        new = await run_reference.resolve(arguments.new, here.store)
+        old = await run_reference.find(here.store, arguments.old)
+        new = await run_reference.find(here.store, arguments.new)
         return await Comparer(here.store, Explainer(here.store, here.settings.home)).compare(old, new)

@@ -63,12 +63,13 @@ async def _explained(arguments: argparse.Namespace) -> tuple[dict[str, Any], Ren
         explainer = Explainer(here.store, here.settings.home)
         if arguments.entry is not None:
             return await _entry(arguments.entry, explainer, here.store)
-        row = await run_reference.resolve(arguments.run, here.store)
+        row = await run_reference.find(here.store, arguments.run)
         if arguments.task is None:
             found = await explainer.run(row)
             return found.to_document(), explanation_tree.of_run(found)
-        task = task_reference.resolve(arguments.task, await here.store.tasks(row.run_id))
-        explained = await explainer.task(row, task)
+        tasks = {task.name: task for task in await here.store.tasks(row.run_id)}
+        name = task_reference.find(tasks, arguments.task, "the run")
+        explained = await explainer.task(row, tasks[name])
         return {"run_id": row.run_id, **explained.to_document()}, explanation_tree.of_task(explained)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _MOST = 100_000
 
 
-async def resolve(reference: str, store: RunStore) -> RunRow:
+async def find(store: RunStore, reference: str) -> RunRow:
     """The run that ``reference`` names. Raises InputError when none is, or more than one."""
     if reference == "latest":
         newest = await store.runs(limit=1)

@@ -1,30 +1,35 @@
-"""Tasks of a run as people name them: by their path, that without the indices of loops, or its last part."""
+"""The argument ``TASK``: a task's full path, or its last part if no other task of the run has it."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from stepcache.errors import InputError
-
-if TYPE_CHECKING:
-    from stepcache.stores.runs import TaskRow
-
-_INDEX = re.compile(r"\[[0-9]+\]")
+_CANDIDATES = 8
 
 
-def resolve(reference: str, tasks: Sequence[TaskRow]) -> TaskRow:
-    """The task that ``reference`` names. Raises InputError when none is, or more than one."""
-    for names in (lambda name: name, lambda name: _INDEX.sub("", name), lambda name: name.rpartition("/")[2]):
-        found = [task for task in tasks if names(task.name) == reference]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            listed = ", ".join(task.name for task in found[:5])
-            raise InputError(f"'{reference}' may be any of {listed}", remedy="give the full path of the task")
+def find(names: Iterable[str], text: str, where: str) -> str:
+    """The one of ``names`` that ``text`` names; ``where`` is what they are the tasks of, for errors.
+
+    Raises InputError, with the candidates, unless it names exactly one.
+    """
     from difflib import get_close_matches
 
-    close = get_close_matches(reference, [task.name for task in tasks], n=3, cutoff=0.4)
-    remedy = f"did you mean {', '.join(close)}?" if close else "leave the task out to see all of the run"
-    raise InputError(f"the run has no task '{reference}'", remedy=remedy)
+    from stepcache.errors import InputError
+
+    listed = list(names)
+    if text in listed:
+        return text
+    found = [name for name in listed if name.rpartition("/")[2] == text]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise InputError(f"{where} has several tasks '{text}': {_listed(found)}", remedy="give the whole path")
+    last_parts = {name.rpartition("/")[2]: name for name in listed}
+    close = get_close_matches(text, [*listed, *last_parts], n=1)
+    if close:
+        raise InputError(f"{where} has no task '{text}'", remedy=f"did you mean '{close[0]}'?")
+    raise InputError(f"{where} has no task '{text}'", remedy=f"it has: {_listed(listed) or 'none'}")
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join([*names[:_CANDIDATES], "…"] if len(names) > _CANDIDATES else names)
