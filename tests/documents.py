@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/README.md")])
-IN_ORDER = ("runs.md", "entries.md")
+IN_ORDER = ("runs.md", "entries.md", "explain.md", "stats.md")
 """Pages of ``docs`` whose examples follow one another: ``tests/docs`` runs all of a page in one place."""
 
 _BLOCK = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -15,6 +15,7 @@ import yaml
 import stepcache
 from stepcache.cache.reason import Reason
 from stepcache.cli.main import COMMANDS
+from stepcache.pipelines.explaining.part import Part
 from stepcache.pipelines.task_record import CacheResult, State
 from tests.documents import IN_ORDER, PAGES, ROOT, Command, blocks, commands, matches, printed, python
 from tests.pipelines.compiled import Step, pipeline_input, write
@@ -72,6 +73,11 @@ def test_every_reason_is_described() -> None:
 def test_every_result_and_state_is_described() -> None:
     text = (ROOT / "docs" / "running.md").read_text()
     assert [word for word in (*CacheResult, *State) if f"`{word}`" not in text] == []
+
+
+def test_every_part_of_a_key_is_described() -> None:
+    text = (ROOT / "docs" / "explain.md").read_text()
+    assert [part for part in Part if f"`{part}`" not in text] == []
 
 
 @pytest.fixture

@@ -28,9 +28,31 @@ def report(accuracy: float) -> str:
     return f"accuracy {accuracy:.2f}"
 """
 
+_FIT = """
+def train(epochs: int, model: dsl.Output[dsl.Model]):
+    with open(model.path, "w") as file:
+        file.write(f"weights of {epochs} epochs")
+"""
+_EVALUATE = """
+def evaluate(model: dsl.Input[dsl.Model], score: dsl.Output[dsl.Metrics]):
+    with open(model.path) as file, open(score.path, "w") as out:
+        out.write(f"score of {file.read()}")
+"""
+_REPORT_SCORE = """
+def report(score: dsl.Input[dsl.Metrics]) -> str:
+    with open(score.path) as file:
+        return file.read()
+"""
+
 
 def furnish(directory: Path) -> None:
-    """Write ``pipeline.yaml``, in which ``train`` takes what ``prepare`` left, and ``report`` what that left."""
+    """Write ``pipeline.yaml`` and ``training.yaml``."""
+    _pipeline(directory)
+    _training(directory / "training.yaml")
+
+
+def _pipeline(directory: Path) -> None:
+    """A pipeline in which ``train`` takes what ``prepare`` left, and ``report`` what that left."""
     whole = {"parameterType": "NUMBER_INTEGER"}
     pipeline = write(
         directory / "pipeline.yaml",
@@ -63,3 +85,19 @@ def furnish(directory: Path) -> None:
     document = yaml.safe_load(pipeline.read_text())
     document["pipelineInfo"]["name"] = "training"
     pipeline.write_text(yaml.safe_dump(document))
+
+
+def _training(path: Path) -> None:
+    """A pipeline of three tasks, each of which takes the output of the one before."""
+    write(
+        path,
+        Step(
+            "train",
+            _FIT,
+            {"epochs": pipeline_input("NUMBER_INTEGER", "epochs")},
+            output_artifacts=("model",),
+        ),
+        Step("evaluate", _EVALUATE, artifacts={"model": ("train", "model")}, output_artifacts=("score",)),
+        Step("report", _REPORT_SCORE, artifacts={"score": ("evaluate", "score")}, outputs={"Output": "STRING"}),
+        inputs={"epochs": {"parameterType": "NUMBER_INTEGER", "defaultValue": 3, "isOptional": True}},
+    )

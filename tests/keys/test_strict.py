@@ -220,7 +220,9 @@ def test_stored_parts_hold_no_value_of_a_variable() -> None:
 def test_stored_parts_are_the_parts() -> None:
     stored = json.loads(json.dumps(stored_parts(PARTS, _mask)))
     component = {"image", "command", "args", "output_parameters", "output_artifacts", "pvc_names"}
-    assert stored.keys() == {"scheme", *(field.name for field in dataclasses.fields(Parts))} - {"custom"}
+    assert stored.keys() == {"scheme", "masked_by", *(field.name for field in dataclasses.fields(Parts))} - {
+        "custom"
+    }
     assert stored["component"].keys() == component
     assert stored["input_artifacts"]["data"][0]["digest"] == DATA.digest
     assert stored["input_parameters"] == PARTS.input_parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from stepcache import api
 from stepcache.pipelines import arguments
@@ -18,6 +18,7 @@ from stepcache.pipelines.result import RunResult
 from stepcache.pipelines.root_inputs import Given
 from stepcache.pipelines.task_record import CacheResult, State, TaskRecord
 from stepcache.settings import Settings
+from stepcache.stores.opening import FullStore
 
 _RESULTS = {
     Outlook.HIT: {CacheResult.HIT},
@@ -43,7 +44,9 @@ def plan(
                 artifacts={name: (address,) for name, address in (artifacts or {}).items()},
             )
             inputs = arguments.resolve(pipeline.root, given)
-            return await Planner(cache, home).plan(pipeline, inputs, source="test", options=Options(**options))
+            return await Planner(cache, cast("FullStore", cache.store), home).plan(
+                pipeline, inputs, source="test", options=Options(**options)
+            )
 
     return asyncio.run(planned())
 
@@ -91,6 +94,8 @@ def _agrees(task: PlannedTask, records: dict[str, TaskRecord]) -> bool:
         return True
     if task.outlook is Outlook.SKIPPED:
         return record.state is State.SKIPPED
+    if record.result is CacheResult.MISS and task.outlook is Outlook.MISS and record.reason != task.reason:
+        return False
     return record.state is not State.SKIPPED and record.result in _RESULTS[task.outlook]
 
 

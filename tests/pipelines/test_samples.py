@@ -92,7 +92,9 @@ async def _run_all(directory: Path) -> Runs:
 
 async def _plan(pipeline: Pipeline, inputs: RootInputs, options: Options, home: Path) -> Plan:
     async with api.opened_to_read(Settings.resolve({}, home=home)) as cache:
-        return await Planner(cache, home).plan(pipeline, inputs, source=pipeline.name, options=options)
+        return await Planner(cache, cast("FullStore", cache.store), home).plan(
+            pipeline, inputs, source=pipeline.name, options=options
+        )
 
 
 every_sample = pytest.mark.parametrize("name", [path.stem for path in chosen()])

@@ -14,10 +14,12 @@ from tests.stores.suite_claims import ClaimSuite
 from tests.stores.suite_doors import DoorSuite
 from tests.stores.suite_entries import EntrySuite
 from tests.stores.suite_fencing import FencingSuite
+from tests.stores.suite_history import HistorySuite
 from tests.stores.suite_invalidation import InvalidationSuite
 from tests.stores.suite_runs import RunSuite
 from tests.stores.suite_staleness import StalenessSuite
 from tests.stores.suite_standing import StandingSuite
+from tests.stores.suite_statistics import StatisticsSuite
 from tests.stores.suite_watching import WatchingSuite
 
 
@@ -31,6 +33,8 @@ class StoreSuite(
     StandingSuite,
     RunSuite,
     BrowsingSuite,
+    HistorySuite,
+    StatisticsSuite,
     DoorSuite,
 ):
     """All of it."""

@@ -36,6 +36,8 @@ TASK = TaskRow(
     published_by="b" * 32,
     saved=1.5,
     parts='{"component": "fit"}',
+    evidence='{"set_by": "--refresh"}',
+    members=2,
 )
 ENDED = ("SUCCEEDED", "FAILED", "CANCELED")
 

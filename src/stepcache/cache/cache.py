@@ -365,6 +365,7 @@ class Cache:
             if not known(artifact):
                 damage = _DAMAGE.get(await self._verify(artifact))
                 if damage is not None:
+                    ticket.damaged = artifact.digest
                     return damage
         return output
 

@@ -60,6 +60,8 @@ class Holding:
         self.lost = asyncio.Event()
         self.failures = granted.failures
         """How many executions of the key had failed when the claim was granted."""
+        self.stale = granted.stale
+        """The entry that stood then, and was not good enough."""
         self._store = store
         self._lease = lease
         self._holder = holder

@@ -9,9 +9,9 @@ class Reason(StrEnum):
     """The one enumeration of reasons; ``docs/protocol.md`` describes each."""
 
     FIRST_SEEN = "first_seen"
-    """The key has no entry."""
+    """The key has no entry, as far as is known for the first time."""
     CHANGED = "changed"
-    """The key has no entry, but an earlier execution of the same component has one under another key."""
+    """The key has no entry, but the same component was executed before under another key."""
     STALE = "stale"
     """The entry is older than its own limit or the caller's."""
     OUTPUT_MISSING = "output_missing"

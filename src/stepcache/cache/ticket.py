@@ -41,6 +41,8 @@ class Ticket:
 
     refused: Reason | None = field(default=None, init=False)
     """Why the last entry that was looked at could not be reused."""
+    damaged: str = field(default="", init=False)
+    """The digest of the artifact for which it could not; empty when it was something else."""
     seen: str = field(default="", init=False)
     """Who published the entry that was looked at last, reusable or not; empty when there was none."""
     waited: bool = field(default=False, init=False)

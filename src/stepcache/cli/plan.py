@@ -57,7 +57,7 @@ async def _plan(
     from stepcache.pipelines.planning.planner import Planner
 
     async with places.opened_to_read(arguments) as here:
-        planner = Planner(here.cache, home)
+        planner = Planner(here.cache, here.store, home)
         return await planner.plan(pipeline, inputs, source=str(arguments.file), options=options)
 
 

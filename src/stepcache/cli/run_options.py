@@ -100,11 +100,14 @@ def rules(arguments: argparse.Namespace) -> list[Rule]:
 
     said = []
     if arguments.max_staleness is not None:
-        said.append(Rule(Policy(max_staleness=staleness.seconds(arguments.max_staleness))))
+        policy = Policy(max_staleness=staleness.seconds(arguments.max_staleness))
+        said.append(Rule(policy, source=f"--max-staleness {arguments.max_staleness}"))
     if arguments.refresh is not None:
-        said += [Rule(Policy(max_staleness=0), task=task) for task in arguments.refresh or (None,)]
+        for task in arguments.refresh or (None,):
+            source = "--refresh" if task is None else f"--refresh {task}"
+            said.append(Rule(Policy(max_staleness=0), task=task, source=source))
     if arguments.no_cache:
-        said.append(Rule(Policy(cache=False)))
+        said.append(Rule(Policy(cache=False), source="--no-cache"))
     return said
 
 

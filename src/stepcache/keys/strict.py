@@ -19,6 +19,7 @@ from stepcache.keys.json_writer import write, write_text
 SCHEME: Final = "strict-1"
 """Named in every key: a change of what a key holds, or how, gets another name."""
 
+_NAME_OF_MASK: Final = "which key masks these parts"
 _MAXIMUM_BITS = 2048  # of an integer in decimal: beyond every float64, below the limit of Python's int to str
 
 
@@ -128,7 +129,8 @@ def stored_parts(parts: Parts, mask: Callable[[str], str]) -> dict[str, Any]:
     """The parts as a JSON value, to be kept beside the key for ``explain`` and ``plan``.
 
     Values of environment variables are replaced by ``mask(value)``, which must not be invertible (an HMAC under a
-    key of the home), so that they can be compared but not read. Secrets are there by name only.
+    key of the home), so that they can be compared but not read; ``masked_by`` tells which key that was. Secrets
+    are there by name only.
     """
     head: dict[str, Any] = {"scheme": SCHEME, "namespace": parts.namespace}
     if parts.custom is not None:
@@ -141,6 +143,7 @@ def stored_parts(parts: Parts, mask: Callable[[str], str]) -> dict[str, Any]:
         "env": {name: mask(value) for name, value in parts.env.items()},
         "secrets": sorted(set(parts.secrets)),
         "executor": dict(parts.executor),
+        "masked_by": mask(_NAME_OF_MASK),
     }
 
 

@@ -13,9 +13,11 @@ from stepcache.executors.environments.environment import Environment
 from stepcache.executors.environments.kept import KeptEnvironments
 from stepcache.pipelines.context import RunContext
 from stepcache.pipelines.dag_reuse import DagReuse
+from stepcache.pipelines.earlier import EarlierExecutions
 from stepcache.pipelines.model import Pipeline
 from stepcache.pipelines.platform.cluster import Cluster
 from stepcache.pipelines.policy import Policies
+from stepcache.stores.history import HistoryStore
 
 
 @dataclass
@@ -29,6 +31,7 @@ class Circumstances:
     policies: Policies
     cache: Cache
     artifacts: ArtifactStore
+    history: HistoryStore
     environments: KeptEnvironments
     engine_environment: Environment
     """The engine's own packages, as they were when the run began."""
@@ -39,3 +42,8 @@ class Circumstances:
     def dags(self) -> DagReuse:
         """Which nested DAGs may be reused as a whole."""
         return DagReuse(self)
+
+    @cached_property
+    def earlier(self) -> EarlierExecutions:
+        """What was executed before the run began."""
+        return EarlierExecutions(self.history, self.namespace, self.context.created_at)

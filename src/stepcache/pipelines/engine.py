@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from stepcache.cache.cache import Cache
 from stepcache.cache.holder import Holder
@@ -35,11 +35,11 @@ from stepcache.pipelines.session import Session
 from stepcache.pipelines.site import Site
 from stepcache.pipelines.task_record import State
 from stepcache.pipelines.values import Values
-from stepcache.stores.requests import RequestStore
-from stepcache.stores.runs import RunRow, RunStore
+from stepcache.stores.runs import RunRow
 
 if TYPE_CHECKING:
     from stepcache.executors.containers.runtime import ContainerRuntime
+    from stepcache.stores.opening import FullStore
 
 _ENDED = (State.SUCCEEDED, State.FAILED, State.CANCELED)
 
@@ -67,14 +67,10 @@ class Options:
     """How many seconds a task waits for somebody else's execution of it; None for as long as it takes."""
 
 
-class RunsWithRequests(RunStore, RequestStore, Protocol):
-    """Where runs are recorded, with what they were asked."""
-
-
 class Engine:
-    """Executes pipelines with a cache and a store of runs, below a home directory."""
+    """Executes pipelines with a cache and the store of its runs, below a home directory."""
 
-    def __init__(self, cache: Cache, runs: RunsWithRequests, home: Path) -> None:
+    def __init__(self, cache: Cache, runs: FullStore, home: Path) -> None:
         self._cache = cache
         self._runs = runs
         self._home = home
@@ -164,6 +160,7 @@ class Engine:
             temporary=temporary.of_user(),
             cache=self._cache,
             artifacts=self._cache.artifacts,
+            history=self._runs,
             supervisor=supervisor,
             images=containers,
             recorder=recorder,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 
 from stepcache.cache.ticket import Verify
@@ -26,9 +26,9 @@ class Policy:
     def over(self, other: Policy) -> Policy:
         """This policy, and where it says nothing, the other."""
         chosen = {}
-        for field in fields(self):
-            mine = getattr(self, field.name)
-            chosen[field.name] = getattr(other, field.name) if mine is None else mine
+        for one in fields(self):
+            mine = getattr(self, one.name)
+            chosen[one.name] = getattr(other, one.name) if mine is None else mine
         return Policy(**chosen)
 
 
@@ -42,6 +42,8 @@ class Rule:
     task: str | None = None
     within: frozenset[str] | None = None
     """Paths of tasks, not patterns: the rule is for these and all that is inside of them."""
+    source: str = field(default="", compare=False)
+    """Where it is written, for people."""
 
     def applies(self, pipeline: str, component: str, task: str) -> bool:
         """Whether the rule is for the task with the path ``task``, which executes ``component``."""
@@ -66,6 +68,14 @@ class Policies:
             if rule.applies(pipeline, component, task):
                 policy = rule.policy.over(policy)
         return policy
+
+    def set_by(self, setting: str, pipeline: str, component: str, task: str) -> str:
+        """Where that is written which decides about one setting of a task; empty where nothing is."""
+        found = ""
+        for rule in self.rules:
+            if getattr(rule.policy, setting) is not None and rule.applies(pipeline, component, task):
+                found = rule.source
+        return found
 
     def followed_by(self, rules: Iterable[Rule]) -> Policies:
         """These policies with more rules, of higher precedence."""

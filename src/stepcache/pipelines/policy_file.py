@@ -29,7 +29,7 @@ def read(path: Path) -> tuple[Rule, ...]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not TOML: {error}") from error
     problems: list[str] = []
-    rules = tuple(_Reader(problems).rules(document))
+    rules = tuple(_Reader(problems, path.name).rules(document))
     if problems:
         raise InputError(f"{path}: {'; '.join(problems)}", remedy="see docs/policy.md for what it may hold")
     return rules
@@ -38,24 +38,26 @@ def read(path: Path) -> tuple[Rule, ...]:
 class _Reader:
     """Turns tables into rules, and notes what is wrong with them."""
 
-    def __init__(self, problems: list[str]) -> None:
+    def __init__(self, problems: list[str], file: str) -> None:
         self._problems = problems
+        self._file = file
 
     def rules(self, document: Mapping[str, Any]) -> Iterator[Rule]:
         """Of the whole file."""
         self._only(document, ("defaults", "components", "pipelines"), "the file")
-        yield Rule(self._policy(_table(document, "defaults"), "[defaults]"))
+        yield Rule(self._policy(_table(document, "defaults"), "[defaults]"), source=f"{self._file} [defaults]")
         yield from self._components(document, None, "")
         for name, table in _table(document, "pipelines").items():
             place = f'[pipelines."{name}"]'
             own = {key: value for key, value in table.items() if key != "components"}
-            yield Rule(self._policy(own, place), pipeline=name)
+            yield Rule(self._policy(own, place), pipeline=name, source=f"{self._file} {place}")
             yield from self._components(table, name, f'pipelines."{name}".')
 
     def _components(self, table: Mapping[str, Any], pipeline: str | None, prefix: str) -> Iterator[Rule]:
         for name, policy in _table(table, "components").items():
             place = f'[{prefix}components."{name}"]'
-            yield Rule(self._policy(policy, place), pipeline=pipeline, component=name)
+            source = f"{self._file} {place}"
+            yield Rule(self._policy(policy, place), pipeline=pipeline, component=name, source=source)
 
     def _policy(self, table: Mapping[str, Any], place: str) -> Policy:
         self._only(table, tuple(_PARSERS), place)

@@ -76,6 +76,8 @@ class TaskRecord:
     """Seconds that the execution took whose outputs were reused."""
     parts: str = ""
     """The parts of its key, if it was executed with caching on; a JSON object."""
+    evidence: str = ""
+    """What the reason rests on: the text of an ``Evidence``."""
     tasks: int = 0
     """How many tasks were reused with it as one, when it is a DAG that was."""
     standing: Standing | None = None
@@ -107,6 +109,8 @@ class TaskRecord:
             published_by=self.published_by,
             saved=self.saved,
             parts=self.parts,
+            evidence=self.evidence,
+            members=self.tasks,
         )
 
     def _outputs_text(self) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from stepcache.cache.cache import Holding, Reused
 from stepcache.cache.output import Output
@@ -18,12 +19,15 @@ from stepcache.pipelines import task_wish
 from stepcache.pipelines.model import Task
 from stepcache.pipelines.platform.concealment import is_concealed
 from stepcache.pipelines.session import Session
-from stepcache.pipelines.task_key import TaskKey
 from stepcache.pipelines.task_record import CacheResult, Standing, State, TaskRecord
+from stepcache.pipelines.task_wish import TaskWish
 from stepcache.pipelines.values import Values
 from stepcache.pipelines.work import StepFailedError, StepStoppedError, Work
 from stepcache.stores.claim import Busy, Published
 from stepcache.stores.entry import ArtifactReference, Description, Entry, Record
+
+if TYPE_CHECKING:
+    from stepcache.pipelines.evidence import Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,7 @@ class TaskRun:
         wish = task_wish.of(self.task, self.work, self.record.name, session)
         if wish is None:
             return await self._uncached()
-        key = wish.key
-        self.record.key = key.digest
+        self.record.key = wish.key.digest
         ticket = wish.ticket(
             attempts=1 + self.task.retry.max_retries,
             label=f"run {session.context.run_id} task {self.record.name}",
@@ -53,14 +56,17 @@ class TaskRun:
         )
         reused = await self.session.cache.reuse(ticket)
         values = None if reused is None else self._take(reused, ticket)
-        return await self._claimed(ticket, key) if values is None else values
+        return await self._claimed(ticket, wish) if values is None else values
 
     async def _uncached(self) -> Values:
         for attempt in range(1 + self.task.retry.max_retries):
             if attempt:
                 await self._back_off(attempt)
             async with self.session.slots:
-                self._executing(CacheResult.OFF, Reason.CACHING_OFF)
+                from stepcache.pipelines import evidence  # of no use to a task that is reused
+
+                found = evidence.of_uncached(self.record.name, self.work, self.session)
+                self._executing(CacheResult.OFF, Reason.CACHING_OFF, found)
                 try:
                     return await self.work.perform(self.record, self.session, None)
                 except StepFailedError as error:
@@ -68,7 +74,7 @@ class TaskRun:
                     failure = error
         raise failure
 
-    async def _claimed(self, ticket: Ticket, key: TaskKey) -> Values:
+    async def _claimed(self, ticket: Ticket, wish: TaskWish) -> Values:
         cache = self.session.cache
         attempt = 0
         while True:
@@ -79,7 +85,7 @@ class TaskRun:
                     raise self._failed_elsewhere(error) from error
                 if isinstance(answer, Holding):
                     try:
-                        return await self._execute(answer, key)
+                        return await self._execute(answer, ticket, wish)
                     except StepStoppedError:
                         continue
                     except StepFailedError as error:
@@ -118,11 +124,11 @@ class TaskRun:
         if attempt < self.task.retry.max_retries:
             self.session.listener.warn(f"{self.record.name}: {error}; it is tried again")
 
-    async def _execute(self, holding: Holding, key: TaskKey) -> Values:
-        self._executing(CacheResult.MISS, holding.reason)
-        self.record.parts = key.parts(self.session.mask)
-        began = time.monotonic()
+    async def _execute(self, holding: Holding, ticket: Ticket, wish: TaskWish) -> Values:
+        self.record.parts = wish.key.parts(self.session.mask)
         try:
+            await self._explain(holding, ticket)
+            began = time.monotonic()
             values = await self.work.perform(self.record, self.session, holding)
         except StepFailedError as error:
             await holding.fail(json.dumps({"error": str(error), "log": self.record.log}))
@@ -141,6 +147,17 @@ class TaskRun:
         else:
             self.session.listener.warn(f"{self.record.name}: invalidated while it ran, so its result is not kept")
         return values
+
+    async def _explain(self, holding: Holding, ticket: Ticket) -> None:
+        """Note why the task is executed, and what that rests on."""
+        from stepcache.pipelines import evidence  # of no use to a task that is reused
+
+        component = self.work.component.name
+        reason = await self.session.earlier.reason(holding.reason, component, ticket.key)
+        found = evidence.of_miss(
+            reason, self.record.name, self.work, holding=holding, ticket=ticket, given=self.session
+        )
+        self._executing(CacheResult.MISS, reason, found)
 
     def _entry(self, values: Values, duration: float) -> Record:
         contents = {
@@ -173,7 +190,7 @@ class TaskRun:
             ticket.max_staleness = 0
             return None
         self.record.result = CacheResult.SHARED if reused.shared else CacheResult.HIT
-        self.record.reason = ""
+        self.record.reason = self.record.evidence = ""
         self.record.log = document.get("log", "")
         self.record.waiting_for = ""
         self.record.published_by, self.record.saved = reused.entry.published_by, reused.entry.duration
@@ -189,9 +206,9 @@ class TaskRun:
             born = time.monotonic() - entry.age
             self.record.standing = Standing({entry.key: entry.published_by}, born, output.artifacts)
 
-    def _executing(self, result: CacheResult, reason: Reason) -> None:
+    def _executing(self, result: CacheResult, reason: Reason, found: Evidence) -> None:
         self.record.state = State.RUNNING
-        self.record.result, self.record.reason = result, reason
+        self.record.result, self.record.reason, self.record.evidence = result, reason, found.to_text()
         self.record.waiting_for = ""
         self.record.started_at = time.time()
         self.session.changed(self.record)

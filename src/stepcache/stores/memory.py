@@ -21,12 +21,14 @@ from stepcache.stores.claim import (
 )
 from stepcache.stores.entry import UNLIMITED, Description, Entry, Record, is_fresh
 from stepcache.stores.memory_browsing import MemoryBrowsing
+from stepcache.stores.memory_history import MemoryHistory
 from stepcache.stores.memory_state import HeldClaim, MemoryState, StoredEntry
+from stepcache.stores.memory_statistics import MemoryStatistics
 from stepcache.stores.runs import RunRow, TaskRow
 from stepcache.stores.standing import USED_WITHIN
 
 
-class MemoryStore(MemoryBrowsing):
+class MemoryStore(MemoryBrowsing, MemoryHistory, MemoryStatistics):
     """``stores.contract.Store`` and ``stores.runs.RunStore`` in memory; what they promise is said there.
 
     Several stores over one ``MemoryState`` are to each other what several processes are on a database. Safe to use

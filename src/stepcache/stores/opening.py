@@ -10,9 +10,11 @@ from urllib.parse import unquote
 from stepcache.errors import InputError
 from stepcache.stores.contract import Store
 from stepcache.stores.entry_browsing import EntryBrowsing
+from stepcache.stores.history import HistoryStore
 from stepcache.stores.requests import RequestStore
 from stepcache.stores.run_browsing import RunBrowsing
 from stepcache.stores.runs import RunStore
+from stepcache.stores.statistics import StatisticsStore
 
 if TYPE_CHECKING:
     from stepcache.stores.sql.connection import Driver
@@ -34,8 +36,8 @@ class Migrated:
     after: str
 
 
-class FullStore(Store, RunStore, RequestStore, RunBrowsing, EntryBrowsing, Protocol):
-    """What every back end is: a store of entries and claims, and of runs, that can be looked through."""
+class FullStore(Store, RunStore, RequestStore, RunBrowsing, EntryBrowsing, HistoryStore, StatisticsStore, Protocol):
+    """What every back end is: a store of entries, claims and runs, that can be looked through and counted."""
 
 
 async def open_store(url: str) -> FullStore:

@@ -55,6 +55,10 @@ class TaskRow:
     """Seconds that the execution took whose outputs were reused."""
     parts: str = ""
     """Of a task that was executed with caching on: the parts of its key, as ``entry.Description`` has them."""
+    evidence: str = ""
+    """What the reason rests on, a JSON object (``pipelines.evidence``); empty for what was not executed."""
+    members: int = 0
+    """How many tasks were reused with it as one, when it is a DAG that was."""
 
 
 class RunStore(Protocol):

@@ -52,7 +52,7 @@ def test_loops_are_unrolled_as_far_as_their_items_are_known(compiled: Path, home
     more = {**given, "items": '["x", "z"]'}
     found = plan(pipeline, home, more)
     assert {name: words for name, words in outlooks(found).items() if words != "hit"} == {
-        "for-loop-1[1]/say": "miss first_seen",
+        "for-loop-1[1]/say": "miss changed",
         "for-loop-1[1]/say-2": "unknown inputs for-loop-1[1]/say",
         "join": "unknown inputs for-loop-1[1]/say",
     }
@@ -99,7 +99,7 @@ def test_exit_handlers_are_others_in_each_run(compiled: Path, home: Path, trace:
     given = {"trace": str(trace), "bad": "nothing"}
     run(pipeline, home, given)
     found = plan(pipeline, home, given)
-    assert outlooks(found)["tell"] == "miss first_seen"
+    assert outlooks(found)["tell"] == "miss changed"
     assert task(found, "tell").key == ""
     assert disagreements(found, run(pipeline, home, given)) == []
 
@@ -116,7 +116,7 @@ def test_importers_look_at_what_is_there(compiled: Path, home: Path, tmp_path: P
     run(pipeline, home, given)
     assert set(outlooks(plan(pipeline, home, given)).values()) == {"hit"}
     source.write_text("two")
-    assert outlooks(plan(pipeline, home, given))["importer"] == "miss first_seen"
+    assert outlooks(plan(pipeline, home, given))["importer"] == "miss changed"
     source.unlink()
     found = plan(pipeline, home, given)
     assert outlooks(found) == {"read-data": "skipped"}

@@ -107,7 +107,7 @@ def test_a_change_is_followed_as_far_as_it_is_known(flat: Pipeline, home: Path) 
     run(flat, home)
     run(flat, home, {"start": "1"})  # in which 1 became 2
     found = plan(flat, home, {"start": "5"})
-    assert outlooks(found) == {"first": "miss first_seen", "after": "hit", "second": "unknown inputs first"}
+    assert outlooks(found) == {"first": "miss changed", "after": "hit", "second": "unknown inputs first"}
     assert disagreements(found, run(flat, home, {"start": "5"})) == []
 
 

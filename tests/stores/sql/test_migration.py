@@ -167,9 +167,10 @@ async def test_what_an_older_release_stored_survives(session: Session, url: str,
     assert isinstance(held, Granted)
     await store.settle("place", "/here")
     await store.save_run(RUN)
+    since_0003 = ", '', 0, ''" if version >= "0003" else ""
     await session.run(
         "INSERT INTO stepcache_tasks VALUES ('id', 'run 1', 'fit', 1, 'SUCCEEDED', 'fit', 'miss', 'first_seen',"
-        f" '{KEY}', 2.5, 3.5, 'fit.log', '', '{{}}')"
+        f" '{KEY}', 2.5, 3.5, 'fit.log', '', '{{}}'{since_0003})"
     )
     await store.close()
 

@@ -43,7 +43,7 @@ async def test_a_file_of_the_first_version_becomes_what_a_new_one_is(tmp_path: P
     again = SqliteStore(tmp_path / "old.db")
     await again.open()
     await again.close()
-    assert again.found_version == again.version == 3
+    assert again.found_version == again.version == 4
 
 
 async def test_what_an_older_release_stored_is_there(tmp_path: Path) -> None:

@@ -24,13 +24,15 @@ from stepcache.pipelines.planning.prospect import Prospect
 from stepcache.pipelines.planning.survey import Survey
 from stepcache.pipelines.root_inputs import RootInputs
 from stepcache.pipelines.site import Site
+from stepcache.stores.history import HistoryStore
 
 
 class Planner:
     """Looks at a cache (see ``api.opened_to_read``) and a home. Runs, makes and changes nothing."""
 
-    def __init__(self, cache: Cache, home: Path) -> None:
+    def __init__(self, cache: Cache, history: HistoryStore, home: Path) -> None:
         self._cache = cache
+        self._history = history
         self._home = home
 
     async def plan(self, pipeline: Pipeline, inputs: RootInputs, *, source: str, options: Options) -> Plan:
@@ -58,6 +60,7 @@ class Planner:
             policies=options.policies,
             cache=self._cache,
             artifacts=artifacts,
+            history=self._history,
             environments=environments,
             engine_environment=environments.of_engine(),
             images=images,

@@ -76,7 +76,7 @@ class StepPlan:
             if causes is not None:
                 return self._executed(causes)
         self.survey.executed.setdefault(wish.key.digest, planned)
-        planned.execute(Outlook.MISS, seen)
+        planned.execute(Outlook.MISS, await given.earlier.reason(seen, self.component.name, wish.key.digest))
         planned.seconds = await self.survey.seconds(planned.key)
         if seen is Reason.FIRST_SEEN and self.survey.is_of_one_run(wish.key):
             planned.key = ""

@@ -68,7 +68,7 @@ RUN_COLUMNS: Final = (
 )
 TASK_COLUMNS: Final = (
     "run_id, name, position, state, component, result, reason, cache_key, started_at, finished_at, log, error,"
-    " outputs, published_by, saved, parts"
+    " outputs, published_by, saved, parts, evidence, members"
 )
 
 
@@ -116,7 +116,7 @@ class SharedStatements:
     """The statements that every dialect understands, with ``clock`` as their clock."""
 
     def __init__(self, style: Style, clock: str, *, has_details: bool = True, is_unique: bool = True) -> None:
-        self.style = style
+        self.style: Style = style
         self.clock = clock
 
         def made(template: str) -> Statement:

@@ -10,7 +10,7 @@ from stepcache.stores.sql.address import Address
 from stepcache.stores.sql.connection import Connection
 from stepcache.stores.sql.statement import Statement, Style
 
-VERSIONS: Final = ("0001", "0002", "0003")
+VERSIONS: Final = ("0001", "0002", "0003", "0004")
 """Every version of the tables, oldest first; ``sql/migrations`` leads from each to the next."""
 
 VERSION_TABLE: Final = "stepcache_schema"

@@ -28,10 +28,12 @@ from stepcache.stores.sql.connection import Connection
 from stepcache.stores.sql.database import SqlDatabase
 from stepcache.stores.sql.dialect import Dialect
 from stepcache.stores.sql.entries import Entries
+from stepcache.stores.sql.history import SqlHistory
 from stepcache.stores.sql.run_table import RunEnd, RunTable
+from stepcache.stores.sql.statistics import SqlStatistics
 
 
-class SqlStore(SqlBrowsing):
+class SqlStore(SqlBrowsing, SqlHistory, SqlStatistics):
     """``stores.contract.Store`` and ``stores.runs.RunStore`` on a server; what they promise is said there.
 
     Any number of processes on any number of machines may open one database. A forked child has to open it anew.

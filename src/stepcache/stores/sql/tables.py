@@ -9,7 +9,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Double, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
@@ -158,7 +170,16 @@ TASKS = Table(
     Column("published_by", _name(191), nullable=False),
     Column("saved", Double, nullable=False),
     Column("parts", _text(), nullable=False),
+    Column("evidence", _text(), nullable=False),
+    Column("members", Integer, nullable=False),
     Index("ix_stepcache_tasks_run_id", "run_id"),
     Index("ix_stepcache_tasks_cache_key", "cache_key", mysql_length={"cache_key": 64}),
+    Index(
+        "ix_stepcache_tasks_component",
+        "component",
+        "started_at",
+        mysql_length={"component": 191},
+        postgresql_where=text("result = 'miss'"),
+    ),
     **_INNODB,
 )

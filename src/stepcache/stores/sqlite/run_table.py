@@ -19,11 +19,12 @@ _RUNS = """
       FROM runs"""
 _SAVE_TASK = """
     INSERT OR REPLACE INTO tasks (run_id, name, position, state, component, result, reason, cache_key, started_at,
-                                  finished_at, log, error, outputs, published_by, saved, parts)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+                                  finished_at, log, error, outputs, published_by, saved, parts, evidence,
+                                  members)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _TASKS = """
     SELECT run_id, name, position, state, component, result, reason, cache_key, started_at, finished_at, log, error,
-           outputs, published_by, saved, parts
+           outputs, published_by, saved, parts, evidence, members
       FROM tasks"""
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from stepcache.errors import InputError, StoreUnavailableError
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Kept as SQLite's ``user_version``."""
 
 APPLICATION_ID: Final = 0x53544348
@@ -125,6 +125,12 @@ _UPGRADES: Final = {
         "CREATE INDEX ix_runs_pipeline ON runs (pipeline, created_at)",
         "CREATE INDEX ix_execution_artifacts_digest ON execution_artifacts (digest)",
         "CREATE TABLE run_requests (run_id TEXT PRIMARY KEY, request TEXT NOT NULL)",
+    ),
+    # Why a task was executed, and what was executed of a component before.
+    4: (
+        "ALTER TABLE tasks ADD COLUMN evidence TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE tasks ADD COLUMN members INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX ix_tasks_component ON tasks (component, started_at) WHERE result = 'miss'",
     ),
 }
 """What leads to each version from the one before. What has been released is never changed."""

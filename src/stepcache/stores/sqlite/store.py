@@ -29,8 +29,10 @@ from stepcache.stores.sqlite.browsing import SqliteBrowsing
 from stepcache.stores.sqlite.claims import ClaimRequest, Claims
 from stepcache.stores.sqlite.database import SqliteDatabase, Synchronous
 from stepcache.stores.sqlite.entries import Entries
+from stepcache.stores.sqlite.history import SqliteHistory
 from stepcache.stores.sqlite.run_table import RunEnd
 from stepcache.stores.sqlite.statements import CLOCK, Statements
+from stepcache.stores.sqlite.statistics import SqliteStatistics
 from stepcache.stores.standing import USED_WITHIN
 
 _QUICK_KEYS = 100
@@ -39,7 +41,7 @@ _QUICK_STANDING = 500
 """How many entries are compared there, at a microsecond each."""
 
 
-class SqliteStore(SqliteBrowsing):
+class SqliteStore(SqliteBrowsing, SqliteHistory, SqliteStatistics):
     """``stores.contract.Store`` and ``stores.runs.RunStore`` on SQLite; what they promise is said there.
 
     Any number of processes may open one file, none across a network. A forked child has to open it anew.

@@ -1,0 +1,1 @@
+"""Why tasks were executed, and how two runs differ."""
