@@ -121,7 +121,7 @@ class ContainerStep(CommandWork):
             image=self.image,
             command=tuple(command_line.resolve(self.container.command, told, self.run)),
             args=tuple(command_line.resolve(self.container.args, told, self.run)),
-            environment={**self.container.environment, **self.provision.environment},
+            environment=self.provision.variables(self.container),
             directory=scratch,
             log=log,
             inputs=tuple(dict.fromkeys(session.artifacts.path(content) for content in contents)),
