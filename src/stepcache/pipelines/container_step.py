@@ -96,7 +96,9 @@ class ContainerStep(CommandWork):
         log, redactor = session.open_log(record), session.cluster.redactor
         command = await asyncio.to_thread(self._command, scratch, directories, log, record, session)
         try:
-            ended = await supervised.follow(lambda: session.container_runtime.run(command), session, holding)
+            ended = await supervised.follow(
+                lambda: session.container_runtime.run(command), session, holding, limit=self.provision.timeout
+            )
         finally:
             if redactor:
                 await asyncio.shield(asyncio.to_thread(redactor.file, log))

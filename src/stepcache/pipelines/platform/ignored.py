@@ -19,10 +19,12 @@ HONOURED_ON_THE_HOST = frozenset(
         "ephemeral volumes",
         "empty directories",
         "workspace",
+        "timeout",
+        "timeout of the run",
     }
 )
 HONOURED_IN_CONTAINERS = HONOURED_ON_THE_HOST | {"image pull policy"}
-"""What a step gets that runs as a subprocess. Timeouts are not among them: whoever keeps them adds them."""
+"""What is carried out for a step that runs as a subprocess, and for one that runs in a container."""
 
 _RESOURCES = {
     "cpuLimit": "CPU limit",
