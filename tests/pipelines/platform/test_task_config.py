@@ -15,7 +15,10 @@ import yaml
 from stepcache.executors import step_launcher
 from stepcache.pipelines import loading, workspace
 from stepcache.pipelines.platform.bindings import Bindings
+from stepcache.pipelines.platform.volumes import Volumes
 from stepcache.pipelines.result import RunResult
+from tests.pipelines.compiled import Step, output_of, write
+from tests.pipelines.planned import outlooks, plan
 from tests.pipelines.running import results, run
 
 DATA = Path(__file__).parents[2] / "data" / "platform"
@@ -177,11 +180,8 @@ def test_what_cannot_be_fails_the_task_with_a_sentence(home: Path) -> None:
         assert problem in task.error
 
 
-def test_a_claim_of_this_run_alone_that_is_passed_on_is_not_reused(home: Path, tmp_path: Path) -> None:
+def test_a_claim_of_this_run_alone_that_is_passed_on_is_not_reused(home: Path) -> None:
     """What the component makes others write to the volume, no other run would find."""
-    del tmp_path
-    from stepcache.pipelines.platform.volumes import Volumes
-
     executed("told", home)
     Volumes(home, "default", {}).make("data")
     assert results(executed("told", home)) == {"told": "miss"}  # another volume than the one that was not there
@@ -189,3 +189,72 @@ def test_a_claim_of_this_run_alone_that_is_passed_on_is_not_reused(home: Path, t
     Volumes(home, "default", {}).delete("data")
     Volumes(home, "default", {}).make("data", generated=True)
     assert results(executed("told", home)) == {"told": "off"}
+
+
+def inside(spec: Any) -> Any:
+    """Put the whole pipeline into a nested one, twice, so that it is worth reusing as a whole."""
+    task = spec["root"]["dag"]["tasks"].pop("told")
+    spec["root"]["dag"]["tasks"] = {"told": task, "told-2": task}
+    parameters = {
+        name: {"componentInputParameter": name} for name in spec["root"]["inputDefinitions"]["parameters"]
+    }
+    inner = {
+        "taskInfo": {"name": "inner"},
+        "componentRef": {"name": "comp-inner"},
+        "inputs": {"parameters": parameters},
+    }
+    spec["components"]["comp-inner"] = spec["root"]
+    output = {"valueFromParameter": {"producerSubtask": "inner", "outputParameterKey": "Output"}}
+    outputs = {"parameters": {"Output": output}}
+    spec["root"] = {**spec["root"], "dag": {"tasks": {"inner": inner}, "outputs": outputs}}
+
+
+@pytest.mark.parametrize("name", ["selector", "tolerations", "affinity"])
+def test_a_nested_pipeline_is_not_reused_for_one_that_tells_something_else(home: Path, name: str) -> None:
+    def change(spec: Any, platform: Any) -> None:
+        executor = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]["exec-told"]
+        del executor["pvcMount"]  # what mounts volumes is not reused as a whole
+        inside(spec)
+
+    executed("told", home, change)
+    again = executed("told", home, change)
+    assert results(again)["inner"] == "hit"
+    value = {"selector": '{"disk": "hdd"}', "tolerations": "[]", "affinity": "{}"}[name]
+    other = executed("told", home, change, parameters={name: value})
+    assert sorted(results(other).values()) == ["miss", "shared"]
+    assert told(other) != told(again)
+
+
+def test_a_plan_knows_what_a_component_will_be_told(home: Path) -> None:
+    pipeline = loading.load(DATA / "told.yaml")
+    assert outlooks(plan(pipeline, home)) == {"told": "miss first_seen"}
+    executed("told", home)
+    assert outlooks(plan(pipeline, home)) == {"told": "hit"}
+    assert outlooks(plan(pipeline, home, {"memory": "3G"})) == {"told": "miss first_seen"}
+
+
+def test_a_plan_waits_for_the_task_that_says_what_is_told(home: Path, tmp_path: Path) -> None:
+    choose = Step("choose", "def choose() -> dict:\n    return {'disk': 'ssd'}", outputs={"Output": "STRUCT"})
+    take = Step(
+        "take",
+        "def take(config: dsl.TaskConfig) -> dict:\n    return config.node_selector",
+        parameters={"config": ("TASK_CONFIG", {})},
+        outputs={"Output": "STRUCT"},
+        after=("choose",),
+    )
+    path = write(tmp_path / "p.yaml", choose, take, outputs={"Output": "take.Output"})
+    spec = yaml.safe_load(path.read_text())
+    del spec["root"]["dag"]["tasks"]["take"]["inputs"]["parameters"]["config"]
+    spec["components"]["comp-take"]["taskConfigPassthroughs"] = [{"field": "KUBERNETES_NODE_SELECTOR"}]
+    _, origin = output_of("STRUCT", "choose")
+    platform = {
+        "platforms": {
+            "kubernetes": {
+                "deploymentSpec": {"executors": {"exec-take": {"nodeSelector": {"nodeSelectorJson": origin}}}}
+            }
+        }
+    }
+    pipeline = loading.parse(yaml.safe_dump_all([spec, platform]).encode(), source="p.yaml")
+    assert outlooks(plan(pipeline, home)) == {"choose": "miss first_seen", "take": "unknown inputs choose"}
+    assert run(pipeline, home).outputs.parameters == {"Output": {"disk": "ssd"}}
+    assert outlooks(plan(pipeline, home)) == {"choose": "hit", "take": "hit"}
