@@ -24,7 +24,7 @@ from tests.pipelines.running import results, run
 DATA = Path(__file__).parents[2] / "data" / "platform"
 EXPECTED = json.loads((DATA / "task_config.json").read_text())
 FIELDS = {"node_selector": "nodeSelector", "volume_mounts": "volumeMounts"}
-NOTHING = {
+NOTHING: dict[str, Any] = {
     "affinity": None,
     "env": None,
     "nodeSelector": None,
@@ -223,6 +223,22 @@ def test_a_nested_pipeline_is_not_reused_for_one_that_tells_something_else(home:
     other = executed("told", home, change, parameters={name: value})
     assert sorted(results(other).values()) == ["miss", "shared"]
     assert told(other) != told(again)
+
+
+def test_a_nested_pipeline_is_not_reused_for_another_workspace(home: Path) -> None:
+    def change(spec: Any, platform: Any, name: str = "one") -> None:
+        del platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]["exec-told"]["pvcMount"]
+        spec["pipelineInfo"]["name"] = name
+        spec["components"]["comp-told"]["inputDefinitions"]["parameters"]["place"] = {"parameterType": "STRING"}
+        place = {"runtimeValue": {"constant": "/kfp-workspace/data"}}
+        spec["root"]["dag"]["tasks"]["told"]["inputs"]["parameters"]["place"] = place
+        inside(spec)
+
+    executed("told", home, change)
+    assert results(executed("told", home, change))["inner"] == "hit"
+    other = executed("told", home, lambda spec, platform: change(spec, platform, "two"))
+    claims = [item["persistentVolumeClaim"]["claimName"] for item in told(other)["volumes"][:1]]
+    assert claims[0].startswith("two-")
 
 
 def test_a_plan_knows_what_a_component_will_be_told(home: Path) -> None:
