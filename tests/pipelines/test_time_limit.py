@@ -27,7 +27,9 @@ TOO_LONG = "the step took longer than 1 s, the time that the pipeline gives it, 
 LEASE = 1.5
 
 REST = 'echo began >> "$0"; if [ "$(wc -l < "$0")" = 1 ]; then sleep 60; fi; printf rested > "$1"'
-POLITE = 'trap \'echo told to end >> "$0"; exit 0\' TERM; echo began >> "$0"; while true; do sleep 0.05; done'
+POLITE = (
+    'trap \'sleep 0.5; echo told to end >> "$0"; exit 0\' TERM; echo began >> "$0"; while true; do sleep 0.05; done'
+)
 STUBBORN = """
 if [ -e "$0" ]; then printf again > "$1"; exit 0; fi
 trap '' TERM
@@ -116,7 +118,9 @@ def test_a_step_that_takes_too_long_is_stopped_and_fails(home: Path) -> None:
 def test_a_step_that_is_in_time_is_reused_whatever_the_limit_becomes(home: Path) -> None:
     text = (DATA / "limited.yaml").read_text()
     first, second = (
-        loading.parse(text.replace("activeDeadlineSeconds: '1'", f"activeDeadlineSeconds: '{limit}'").encode(), "p")
+        loading.parse(
+            text.replace("activeDeadlineSeconds: '1'", f"activeDeadlineSeconds: '{limit}'").encode(), source="p"
+        )
         for limit in (600, 700)
     )
     assert first.platforms != second.platforms
