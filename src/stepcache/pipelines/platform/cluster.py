@@ -8,7 +8,7 @@ from pathlib import Path
 from stepcache.executors.redaction import Redactor
 from stepcache.pipelines.mask import Mask
 from stepcache.pipelines.model import Component, Container, Pipeline
-from stepcache.pipelines.platform import parsing, task_config
+from stepcache.pipelines.platform import parsing
 from stepcache.pipelines.platform.bindings import Bindings
 from stepcache.pipelines.platform.concealment import Concealment
 from stepcache.pipelines.platform.names import Known
@@ -79,6 +79,8 @@ class Cluster:
 
         Raises ValueError, with a sentence for people, for settings that cannot be.
         """
+        from stepcache.pipelines.platform import task_config  # few pipelines need it
+
         settings = self.settings.of(str(component.body))
         told = task_config.build(Passthroughs.of(component), settings, container, inputs, known)
         return Values({**inputs.parameters, **dict.fromkeys(component.task_configs, told)}, inputs.artifacts)
