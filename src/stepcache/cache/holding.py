@@ -33,6 +33,8 @@ class Holding:
     answered with Lost, or no more than a sixth of the lease is left on this process's own monotonic clock, counted
     from the moment at which the last successful renewal was *sent*. What is executed has to have ended
     ``seconds_left`` later. A result that exists by then may still be offered to ``publish``: the store decides.
+    A claim that was revoked is another matter: what executes under it goes on to its end, for its own caller, and
+    is not stored.
     ``publish``, ``fail`` and ``release`` reach the store even when their caller is cancelled meanwhile.
     """
 
@@ -135,7 +137,11 @@ class Holding:
             return
         answer = await self._store.renew(self.claim, lease=self._lease, holder=holder)
         if isinstance(answer, Lost):
-            self.lost.set()
+            if answer.revoked:
+                self._heartbeat.cancel()  # nothing is left to renew
+                self._deadline.cancel()
+            else:
+                self.lost.set()
         elif not self.lost.is_set() and sent + answer.lease > self._lease_ends:
             self._lease_ends = sent + answer.lease
             self._deadline.cancel()

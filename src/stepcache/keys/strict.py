@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import copysign, isfinite
 from typing import Any, Final
 
@@ -160,11 +161,30 @@ def _text(parts: Parts) -> str:
     if parts.custom is not None:
         return write({"custom": _custom(parts.custom)}, format_exactly)
     artifacts = write(_artifacts(parts.input_artifacts), format_exactly) if parts.input_artifacts else "{}"
+    surroundings = _surroundings(tuple(parts.env.items()), tuple(parts.executor.items()))
+    secrets = write_text(sorted(set(parts.secrets))) if parts.secrets else "[]"
     return (
-        f'{parts.component.text}{{"env":{write_text(dict(parts.env))},"executor":{write_text(dict(parts.executor))}'
-        f',"input_artifacts":{artifacts},"input_parameters":{write(dict(parts.input_parameters), format_exactly)}'
-        f',"secrets":{write_text(sorted(set(parts.secrets)))}}}'
+        f'{parts.component.text}{{{surroundings},"input_artifacts":{artifacts}'
+        f',"input_parameters":{_parameters(parts.input_parameters)},"secrets":{secrets}}}'
     )
+
+
+@lru_cache(maxsize=256)
+def _surroundings(env: tuple[tuple[str, str], ...], executor: tuple[tuple[str, str], ...]) -> str:
+    """The same for nearly all tasks of a run."""
+    return f'"env":{write_text(dict(env))},"executor":{write_text(dict(executor))}'
+
+
+def _parameters(parameters: Mapping[str, Any]) -> str:
+    if all(map(_is_plain, parameters.values())):
+        return write_text(dict(parameters))
+    return write(dict(parameters), format_exactly)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether ``write_text`` writes it as ``write`` does."""
+    kind = type(value)
+    return kind is str or value is None or kind is bool or (kind is int and value.bit_length() <= _MAXIMUM_BITS)
 
 
 def _artifacts(artifacts: Mapping[str, Sequence[InputArtifact]]) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def _component(name: str, document: Document) -> Component:
 
 def _entries(document: Document, name: str) -> list[tuple[str, Any]]:
     """A map of the document in the order of its keys: protobuf's maps come in another order in each process."""
-    return sorted(document.get(name, {}).items())
+    return sorted(document[name].items()) if name in document else []
 
 
 _DEPRECATED_TYPES = {
@@ -223,7 +223,12 @@ def _iterator(document: Document) -> Iterator | None:
     return None
 
 
+_NO_RETRY = RetryPolicy()
+
+
 def _retry(document: Document) -> RetryPolicy:
+    if not document:
+        return _NO_RETRY
     return RetryPolicy(
         max_retries=document.get("maxRetryCount", 0),
         backoff=_seconds(document.get("backoffDuration", "0s")),

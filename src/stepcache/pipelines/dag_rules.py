@@ -9,7 +9,6 @@ DAG is started.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from graphlib import TopologicalSorter
 from typing import Protocol
 
 from stepcache.pipelines.model import ABSENT, Dag, JsonValue, Task, TaskOutput
@@ -38,14 +37,29 @@ class Ended(Protocol):
 
 def in_order(dag: Dag) -> list[str]:
     """The tasks, each behind those that it depends on, and the same list in every process."""
-    sorter = TopologicalSorter({task.name: task.dependencies for task in dag.tasks.values()})
-    sorter.prepare()
+    missing = {name: len(task.dependencies) for name, task in dag.tasks.items()}
+    after = followers(dag)
     ordered: list[str] = []
-    while sorter.is_active():
-        ready = sorted(sorter.get_ready())
+    ready = sorted(name for name, count in missing.items() if count == 0)
+    while ready:
         ordered += ready
-        sorter.done(*ready)
+        freed = []
+        for name in ready:
+            for follower in after[name]:
+                missing[follower] -= 1
+                if missing[follower] == 0:
+                    freed.append(follower)
+        ready = sorted(freed)
     return ordered
+
+
+def followers(dag: Dag) -> dict[str, list[str]]:
+    """Of each task, those that depend on it."""
+    after: dict[str, list[str]] = {name: [] for name in dag.tasks}
+    for name, task in dag.tasks.items():
+        for dependency in task.dependencies:
+            after[dependency].append(name)
+    return after
 
 
 def why_not(task: Task, before: Sequence[Ended], failed: Ended | None) -> str | None:

@@ -39,11 +39,8 @@ class DagRun:
         self.members = list(self._records.values())
         """Every task below ``path``, in nested DAGs too, as far as they have ended."""
         self._missing = {name: len(task.dependencies) for name, task in dag.tasks.items()}
-        self._after: dict[str, list[str]] = {name: [] for name in dag.tasks}
+        self._after = dag_rules.followers(dag)
         self._failed: str | None = None
-        for name, task in dag.tasks.items():
-            for dependency in task.dependencies:
-                self._after[dependency].append(name)
 
     async def outputs(self) -> Values:
         """The DAG's outputs. Raises DagFailedError when a task failed; what was running then has ended too."""
