@@ -81,7 +81,7 @@ async def _wait(running: Running, holding: Holding | None, grace: float, due: fl
         if not done:
             stopping = asyncio.ensure_future(running.stop(grace))
             watched.append(stopping)
-            await asyncio.wait((stopping, *watched[1:]), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(watched[1:], return_when=asyncio.FIRST_COMPLETED)
             if stopping.done():
                 await stopping
                 return None
