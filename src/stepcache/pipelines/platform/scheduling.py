@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from stepcache.pipelines.model import ComponentInput, Constant, JsonValue, TaskOutput
-from stepcache.pipelines.platform import go_struct, names
+from stepcache.pipelines.platform import names
 from stepcache.pipelines.platform.json_object import JsonObject
 from stepcache.pipelines.platform.names import Known
 from stepcache.pipelines.platform.reference import Reference, read_reference
@@ -44,6 +44,8 @@ class Scheduling:
 
     def selector_document(self, known: Known) -> JsonValue:
         """The node selector as Kubernetes writes it. Raises ValueError, with a sentence for people."""
+        from stepcache.pipelines.platform import go_struct  # few pipelines need it, here and below
+
         if not isinstance(self.node_selector, _REFERENCES):
             return None if self.node_selector is None else dict(self.node_selector)
         value = names.value(self.node_selector, known, "the node selector comes from")
@@ -55,6 +57,8 @@ class Scheduling:
 
     def affinity_document(self, known: Known) -> JsonValue:
         """The affinity as Kubernetes writes it. Raises ValueError, with a sentence for people."""
+        from stepcache.pipelines.platform import go_struct
+
         required: list[JsonValue] = []
         preferred: list[JsonValue] = []
         for item in self.affinity:
@@ -77,6 +81,8 @@ class Scheduling:
         return {"nodeAffinity": node} if node else None
 
     def _tolerations(self, known: Known) -> Iterator[JsonValue]:
+        from stepcache.pipelines.platform import go_struct
+
         for item in self.tolerations:
             if not isinstance(item, _REFERENCES):
                 yield item
