@@ -231,6 +231,15 @@ def test_a_failure_shows_the_end_of_the_log_and_where_it_is(tmp_path: Path, home
     assert results(again)["fail"] == "miss"  # errors are not cached
 
 
+def test_a_run_that_takes_too_long_says_so(home: Path) -> None:
+    deadline = Path(__file__).parents[1] / "data" / "platform" / "deadline.yaml"
+    problem = "the run took longer than 1 s, the time that the pipeline gives it, and was stopped"
+    ended = call(home, "run", deadline, "--json")
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == problem
+    assert (document(ended)["state"], document(ended)["error"]) == ("FAILED", problem)
+
+
 def test_a_step_sees_only_what_it_is_given(tmp_path: Path, home: Path) -> None:
     code = """
     def look() -> dict:

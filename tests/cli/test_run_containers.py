@@ -178,6 +178,23 @@ def test_a_failure_shows_the_log_of_the_container(world: World, tmp_path: Path) 
     assert "made by hand" in ended.stderr
 
 
+def test_a_container_that_takes_too_long_is_stopped_and_fails(world: World, tmp_path: Path) -> None:
+    second = "trap 'echo told to end; exit 0' TERM; while true; do sleep 0.1; done"
+    pipeline = _write(tmp_path / "pipeline.json", second=second)
+    platform = {
+        "platforms": {"kubernetes": {"deploymentSpec": {"executors": {"read": {"activeDeadlineSeconds": 2}}}}}
+    }
+    pipeline.write_text(f"{pipeline.read_text()}\n---\n{json.dumps(platform)}")
+    ended = _run(world, tmp_path / "home", pipeline)
+    assert ended.returncode == 1
+    assert "the step took longer than 2 s, the time that the pipeline gives it, and was stopped" in ended.stderr
+    assert "told to end" in ended.stderr  # the log's end
+    assert "ignored" not in ended.stderr
+    assert world.cli("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={OWNER_LABEL}").split() == []
+    again = _run(world, tmp_path / "home", _write(tmp_path / "pipeline.json"))
+    assert results(again) == {"make": "hit", "read": "miss"}, again.stderr
+
+
 def test_a_killed_engine_leaves_no_container_and_holds_nobody_up(world: World, tmp_path: Path) -> None:
     signal = tmp_path / "home" / "artifacts" / "scratch"
     waiting = 'touch "$(dirname "$1")/waiting"; while true; do sleep 0.1; done'

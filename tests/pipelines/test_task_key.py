@@ -158,6 +158,19 @@ def test_the_parts_say_what_the_key_was_made_of_and_no_value_of_a_variable() -> 
     assert (parts["namespace"], parts["executor"]) == ("default", EXECUTOR)
 
 
+def test_the_parts_hold_no_value_of_a_variable_that_the_component_is_told_of() -> None:
+    told = {"env": [{"name": "A", "value": "planted"}, {"name": "B", "valueFrom": {}}], "resources": {}}
+    step = _Step(dataclasses.replace(COMPONENT, task_configs=("config",)), inputs=Values({"config": told, "n": 3}))
+    text = _of(step).parts(lambda value: f"masked {len(value)}")
+    assert "planted" not in text
+    assert json.loads(text)["input_parameters"] == {
+        "config": {"env": [{"name": "A", "value": "masked 7"}, {"name": "B", "valueFrom": {}}], "resources": {}},
+        "n": 3,
+    }
+    sealed = _Step(step.component, inputs=Values({"config": "sealed"}))
+    assert json.loads(_of(sealed).parts(str))["input_parameters"] == {"config": "sealed"}
+
+
 def test_the_parts_of_a_custom_key_hold_nothing_else() -> None:
     key = _of(task=dataclasses.replace(TASK, cache_key="mine"))
     assert json.loads(key.parts(str)) == {

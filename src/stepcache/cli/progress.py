@@ -169,6 +169,8 @@ def summary(result: RunResult) -> str:
 def tell_end(result: RunResult, home: Path) -> None:
     """How the run ended, with its outputs or its failures."""
     say(summary(result))
+    if result.error and not any(task.state is State.FAILED for task in result.tasks):
+        say(result.error)
     for name, value in result.outputs.parameters.items():
         say(f"  {name}: {_shortened(json.dumps(value, ensure_ascii=False))}")
     for name, artifacts in result.outputs.artifacts.items():

@@ -96,7 +96,9 @@ class ContainerStep(CommandWork):
         log, redactor = session.open_log(record), session.cluster.redactor
         command = await asyncio.to_thread(self._command, scratch, directories, log, record, session)
         try:
-            ended = await supervised.follow(lambda: session.container_runtime.run(command), session, holding)
+            ended = await supervised.follow(
+                lambda: session.container_runtime.run(command), session, holding, limit=self.provision.timeout
+            )
         finally:
             if redactor:
                 await asyncio.shield(asyncio.to_thread(redactor.file, log))
@@ -121,7 +123,7 @@ class ContainerStep(CommandWork):
             image=self.image,
             command=tuple(command_line.resolve(self.container.command, told, self.run)),
             args=tuple(command_line.resolve(self.container.args, told, self.run)),
-            environment={**self.container.environment, **self.provision.environment},
+            environment=self.provision.variables(self.container),
             directory=scratch,
             log=log,
             inputs=tuple(dict.fromkeys(session.artifacts.path(content) for content in contents)),

@@ -68,13 +68,19 @@ def plain(value: JsonValue) -> JsonValue:
 def _component(name: str, document: Document) -> Component:
     inputs, outputs = document.get("inputDefinitions", {}), document.get("outputDefinitions", {})
     body: Dag | str = _dag(document["dag"]) if "dag" in document else document.get("executorLabel", "")
+    parameters = {key: _input_parameter(value) for key, value in _entries(inputs, "parameters")}
     return Component(
         name=name,
-        inputs={key: _input_parameter(value) for key, value in _entries(inputs, "parameters")},
+        inputs=parameters,
         input_artifacts={key: _artifact_spec(value) for key, value in _entries(inputs, "artifacts")},
         outputs={key: _parameter_type(value) for key, value in _entries(outputs, "parameters")},
         output_artifacts={key: _artifact_spec(value) for key, value in _entries(outputs, "artifacts")},
         body=body,
+        passthroughs={
+            item.get("field", "NONE"): item.get("applyToTask", False)
+            for item in document.get("taskConfigPassthroughs", ())
+        },
+        task_configs=tuple(key for key, item in parameters.items() if item.type is ParameterType.TASK_CONFIG),
     )
 
 

@@ -109,7 +109,7 @@ def _of_step(component: Component, text: str, spec: Spec, pipeline: Pipeline) ->
         steps=1,
         kinds={_kind(executor): label},
         labels=frozenset((label,)),
-        names_places=False,
+        names_places=bool(component.task_configs),  # they may name the workspace
         is_closed=_is_closed(executor),
         is_dag=False,
     )

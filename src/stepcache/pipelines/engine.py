@@ -7,10 +7,10 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stepcache.cache.cache import Cache
 from stepcache.cache.holder import Holder
@@ -178,8 +178,8 @@ class Engine:
         state, error, outputs = State.FAILED, "", Values()
         try:
             async with recorder:
-                values = await root_values.bring(inputs, session)
-                outputs = cluster.concealment.shown(await _root(pipeline, values, session))
+                values = await _within(cluster.settings.timeout, _outputs(inputs, session))
+                outputs = cluster.concealment.shown(values)
             state = State.SUCCEEDED
         except DagFailedError as failure:
             error = str(failure)
@@ -233,6 +233,27 @@ async def _container_runtime(supervisor: Supervisor, listener: Listener) -> Cont
         raise
     await runtime.sweep()
     return runtime
+
+
+async def _within(limit: float, outputs: Coroutine[Any, Any, Values]) -> Values:
+    """The outputs of a run that is to be over in ``limit`` seconds; 0 for no limit.
+
+    Raises DagFailedError when it is not, after everything in it was stopped, as by an interruption.
+    """
+    try:
+        async with asyncio.timeout(limit or None) as clock:
+            return await outputs
+    except TimeoutError:
+        if not clock.expired():
+            raise
+        raise DagFailedError(
+            f"the run took longer than {limit:g} s, the time that the pipeline gives it, and was stopped"
+        ) from None
+
+
+async def _outputs(inputs: RootInputs, session: Session) -> Values:
+    values = await root_values.bring(inputs, session)
+    return await _root(session.pipeline, values, session)
 
 
 async def _root(pipeline: Pipeline, inputs: Values, session: Session) -> Values:

@@ -16,7 +16,7 @@ from typing import Any
 from stepcache.pipelines import dag_facts
 from stepcache.pipelines.conversion import Spec
 
-_FORM = 2
+_FORM = 3
 """Of what is kept. A change of what is refused, or of how messages are read, needs another one."""
 
 

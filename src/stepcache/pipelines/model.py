@@ -167,6 +167,10 @@ class Component:
     outputs: Mapping[str, ParameterType]
     output_artifacts: Mapping[str, ArtifactSpec]
     body: Dag | str
+    passthroughs: Mapping[str, bool] = field(default_factory=dict)
+    """The groups of settings that it is told of, and whether each applies to its task too."""
+    task_configs: tuple[str, ...] = ()
+    """The inputs that hold what it is told: those of type TASK_CONFIG."""
 
 
 @dataclass(frozen=True, slots=True)

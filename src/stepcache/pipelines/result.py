@@ -29,6 +29,7 @@ class RunResult:
         return {
             "run_id": self.run_id,
             "state": str(self.state),
+            **({"error": self.error} if self.error else {}),
             "tasks": [_task(task) for task in self.tasks],
             "outputs": {
                 **self.outputs.parameters,

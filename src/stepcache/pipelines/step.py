@@ -45,7 +45,7 @@ class Step(CommandWork):
         try:
             workshop, command = await uninterrupted(asyncio.to_thread(self._prepare, made, log, python, session))
             try:
-                ended = await supervised.run(command, session, holding)
+                ended = await supervised.run(command, session, holding, limit=self.provision.timeout)
             finally:
                 if session.cluster.redactor:
                     await asyncio.shield(asyncio.to_thread(session.cluster.redactor.file, log))

@@ -54,7 +54,7 @@ def prepare(  # noqa: PLR0913 - each is a part of what is executed
     for directory in (work, paths.parameter("x").parent, paths.artifact("x").parent):
         directory.mkdir(parents=True)
     python = workshop.python.overlay(workshop.scratch / "python")
-    declared = {**container.environment, **provision.environment}
+    declared = provision.variables(container)
     if code is not None:
         module = workshop.scratch / lightweight.MODULE_NAME
         module.write_text(code.source, encoding="utf-8")

@@ -10,7 +10,7 @@ from functools import lru_cache
 from stepcache.executors.environments import credentials
 from stepcache.keys import strict
 from stepcache.keys.strict import CustomKey, InputArtifact, Parts
-from stepcache.pipelines.model import Component, Container, Task
+from stepcache.pipelines.model import Component, Container, JsonValue, Task
 from stepcache.pipelines.platform.provision import KeyShare
 from stepcache.pipelines.values import ArtifactValue, Values
 
@@ -24,12 +24,17 @@ class TaskKey:
     digest: str
     """64 lower-case hex digits."""
     _parts: Parts
+    _task_configs: tuple[str, ...] = ()
 
     def parts(self, mask: Callable[[str], str]) -> str:
-        """The parts as a JSON text, for ``explain``; values of environment variables are masked, and passwords in
-        the addresses of package indexes, which the SDK writes into commands.
+        """The parts as a JSON text, for ``explain``; values of environment variables are masked, those that a
+        component is told of (``dsl.TaskConfig``) too, and passwords in the addresses of package indexes, which the
+        SDK writes into commands.
         """
-        return credentials.mask(json.dumps(strict.stored_parts(self._parts, mask), sort_keys=True))
+        document = strict.stored_parts(self._parts, mask)
+        inputs = document.get("input_parameters", {})
+        inputs |= {name: _masked(inputs[name], mask) for name in self._task_configs if name in inputs}
+        return credentials.mask(json.dumps(document, sort_keys=True))
 
 
 def of(  # noqa: PLR0913 - each is a part of the key
@@ -53,12 +58,20 @@ def of(  # noqa: PLR0913 - each is a part of the key
         namespace=namespace,
         input_parameters=inputs.parameters,
         input_artifacts=input_artifacts(inputs),
-        env={**container.environment, **share.env},
+        env={**(container.environment if share.declared else {}), **share.env},
         secrets=share.secrets,
         executor=executor,
         custom=custom,
     )
-    return TaskKey(strict.strict_key(parts), parts)
+    return TaskKey(strict.strict_key(parts), parts, component.task_configs)
+
+
+def _masked(told: JsonValue, mask: Callable[[str], str]) -> JsonValue:
+    """What a component is told, with the values of its variables masked."""
+    if not isinstance(told, dict) or not told.get("env"):  # where it holds a secret it is a HMAC as a whole
+        return told
+    variables = [{**item, "value": mask(item["value"])} if "value" in item else item for item in told["env"]]
+    return {**told, "env": variables}
 
 
 def input_artifacts(inputs: Values) -> dict[str, list[InputArtifact]]:

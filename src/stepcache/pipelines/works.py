@@ -32,8 +32,10 @@ async def of(component: Component, inputs: Values, known: Known, name: str, give
         operation = claims.operation(executor)
         if operation is not None:
             return ClaimWork(component, operation, inputs)
+        if component.task_configs:
+            inputs = given.cluster.tell(component, executor, inputs, known)
         keyed = given.cluster.concealment.for_key(inputs)
-        provision = _provision(str(component.body), known, name, given)
+        provision = _provision(component, known, name, given)
         if given.images is not None:
             return await ContainerStep.of(
                 component,
@@ -61,8 +63,10 @@ async def of(component: Component, inputs: Values, known: Known, name: str, give
     raise ValueError(f"component '{component.name}' is executed by '{executor.kind}', which needs Google Cloud")
 
 
-def _provision(label: str, known: Known, name: str, given: Circumstances) -> Provision:
-    if not given.cluster.settings.asks(label):  # as most do: on the way of every hit
+def _provision(component: Component, known: Known, name: str, given: Circumstances) -> Provision:
+    if not component.passthroughs and not given.cluster.settings.asks(
+        str(component.body)
+    ):  # as most do: on the way of every hit
         return _NOTHING
     pod = Pod.of(given.pipeline.name, given.context.run_id, name, given.namespace)
-    return given.cluster.provide(label, known, pod)
+    return given.cluster.provide(component, known, pod)

@@ -29,9 +29,9 @@ def test_everything_that_the_sdk_writes_is_read() -> None:
     settings = parsing.parse(load("platform/everything.yaml").platforms, "everything.yaml")
     found = settings.of("exec-everything-user")
     assert found.variables == (
-        VariablesFrom(Kind.SECRET, Constant("db"), {"DB_PASSWORD": "password", "DB_USER": "user"}),
+        VariablesFrom(Kind.SECRET, Constant("db"), {"DB_PASSWORD": "password", "DB_USER": "user"}, optional=False),
         VariablesFrom(Kind.SECRET, ComponentInput("secret_name"), {"TOKEN": "token"}, optional=True),
-        VariablesFrom(Kind.CONFIG_MAP, Constant("settings"), {"MODE": "mode"}),
+        VariablesFrom(Kind.CONFIG_MAP, Constant("settings"), {"MODE": "mode"}, optional=False),
     )
     assert found.files == (
         FilesFrom(Kind.SECRET, Constant("tls"), "/mnt/tls"),

@@ -16,7 +16,7 @@ from stepcache.pipelines.planning.prospect import NOTHING, Prospect
 from stepcache.pipelines.planning.survey import Survey
 from stepcache.pipelines.platform import claims
 from stepcache.pipelines.platform.names import Known
-from stepcache.pipelines.platform.settings import Reference
+from stepcache.pipelines.platform.reference import Reference
 from stepcache.pipelines.task_wish import TaskWish
 from stepcache.pipelines.work import StepFailedError
 
@@ -125,7 +125,7 @@ class StepPlan:
         return self.survey.given.pipeline.executors[str(self.component.body)]
 
     def _references(self) -> tuple[Reference, ...]:
-        return self.survey.given.cluster.settings.of(str(self.component.body)).references
+        return self.survey.given.cluster.references(self.component)
 
     def _claims(self) -> bool:
         return bool(self.survey.given.cluster.settings.of(str(self.component.body)).claims)

@@ -19,7 +19,7 @@ from stepcache.pipelines.model import (
 )
 from stepcache.pipelines.planning.planned_task import CERTAIN, Causes
 from stepcache.pipelines.planning.prospect import NOTHING, Prospect, Unknown
-from stepcache.pipelines.platform.settings import Reference
+from stepcache.pipelines.platform.reference import Reference
 from stepcache.pipelines.task_inputs import Scope
 
 T = TypeVar("T")

@@ -29,9 +29,11 @@ from stepcache.pipelines.model import (
 from stepcache.pipelines.platform import claims
 from stepcache.pipelines.platform.cluster import Cluster
 from stepcache.pipelines.platform.names import Known
+from stepcache.pipelines.platform.passthroughs import Passthroughs
 from stepcache.pipelines.platform.pod import Pod
 from stepcache.pipelines.platform.provision import Provision, provide
-from stepcache.pipelines.platform.settings import ExecutorSettings, Kind, PlatformSettings, Reference
+from stepcache.pipelines.platform.reference import Reference
+from stepcache.pipelines.platform.settings import ExecutorSettings, Kind
 
 _UNKNOWN: Final = object()
 """The value of a parameter that only the run will tell."""
@@ -41,15 +43,19 @@ _POD = Pod("", "", "", "")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A task as it is known before the run: its path, its executor, and the inputs of the DAG that it is in."""
+    """A task as it is known before the run: its path, its component, and the inputs of the DAG that it is in."""
 
     path: str
-    label: str
+    component: Component
     parameters: Mapping[str, JsonValue]
     inputs: Mapping[str, JsonValue]
     """The task's own."""
     is_certain: bool
     """Whether it will be executed whatever the run brings."""
+
+    def settings(self, cluster: Cluster) -> ExecutorSettings:
+        """Those that apply to the task."""
+        return Passthroughs.of(self.component).of_task(cluster.settings.of(str(self.component.body)))
 
 
 def check(
@@ -79,7 +85,7 @@ def check(
             problems.append(f"task '{place.path}': {error}")
     problems += _ambiguous(places, cluster)
     if on_the_host:
-        problems += _hidden(places, cluster.settings, needed)
+        problems += _hidden(places, cluster, needed)
     if problems:
         raise InputError(
             f"{source}: {'; '.join(dict.fromkeys(problems))}",
@@ -107,7 +113,9 @@ def _check_mounts(source: str, provisions: Iterable[Provision]) -> None:
 def _places(pipeline: Pipeline, parameters: Mapping[str, JsonValue]) -> Iterator[Place]:
     """Every task with an executor, those of a loop once."""
     if isinstance(pipeline.root.body, Dag):
-        yield from _in_dag(pipeline, pipeline.root.body, Place("", "", parameters, parameters, is_certain=True))
+        yield from _in_dag(
+            pipeline, pipeline.root.body, Place("", pipeline.root, parameters, parameters, is_certain=True)
+        )
 
 
 def _in_dag(pipeline: Pipeline, dag: Dag, outer: Place) -> Iterator[Place]:
@@ -116,10 +124,10 @@ def _in_dag(pipeline: Pipeline, dag: Dag, outer: Place) -> Iterator[Place]:
         inputs = _inputs(task, component, outer.inputs)
         certain = outer.is_certain and not task.condition
         if isinstance(component.body, Dag):
-            place = Place(f"{outer.path}{task.name}/", "", outer.inputs, inputs, certain)
+            place = Place(f"{outer.path}{task.name}/", component, outer.inputs, inputs, certain)
             yield from _in_dag(pipeline, component.body, place)
         else:
-            yield Place(f"{outer.path}{task.name}", component.body, outer.inputs, inputs, certain)
+            yield Place(f"{outer.path}{task.name}", component, outer.inputs, inputs, certain)
 
 
 def _inputs(task: Task, component: Component, parameters: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
@@ -150,7 +158,7 @@ def _is_known(reference: Reference, parameters: Mapping[str, JsonValue]) -> bool
 
 def _knowable(cluster: Cluster, place: Place, made: frozenset[str] | None) -> ExecutorSettings:
     """The settings without those whose names only the run will tell, or that it will make."""
-    settings, volumes = cluster.settings.of(place.label), cluster.volumes
+    settings, volumes = place.settings(cluster), cluster.volumes
 
     def is_there(claim: Reference) -> bool:
         if not _is_known(claim, place.parameters):
@@ -175,7 +183,7 @@ def _made_claims(pipeline: Pipeline, places: Iterable[Place]) -> frozenset[str] 
     else:
         return frozenset()
     for place in places:
-        executor = pipeline.executors.get(place.label)
+        executor = pipeline.executors.get(str(place.component.body))
         if isinstance(executor, Container) and claims.operation(executor) is claims.Operation.CREATE:
             name = place.inputs.get("pvc_name")
             if name is _UNKNOWN:
@@ -188,7 +196,7 @@ def _ambiguous(places: Iterable[Place], cluster: Cluster) -> Iterator[str]:
     """One value without a key cannot answer to two."""
     asked: dict[tuple[Kind, str], set[str]] = {}
     for place in places:
-        for variables in cluster.settings.of(place.label).variables:
+        for variables in place.settings(cluster).variables:
             name = _value(ParameterSource(variables.name), place.parameters)
             if isinstance(name, str):
                 asked.setdefault((variables.kind, name), set()).update(variables.keys.values())
@@ -199,10 +207,10 @@ def _ambiguous(places: Iterable[Place], cluster: Cluster) -> Iterator[str]:
             yield f"the {kind} '{name}' was given as one value, and is asked for the keys {', '.join(missing)}"
 
 
-def _hidden(places: Iterable[Place], settings: PlatformSettings, needed: Iterable[str]) -> Iterator[str]:
+def _hidden(places: Iterable[Place], cluster: Cluster, needed: Iterable[str]) -> Iterator[str]:
     everything = [*needed, sys.prefix, sys.base_prefix, os.path.dirname(os.__file__)]  # noqa: PTH120 - a text
     for place in places:
-        wanted = settings.of(place.label)
+        wanted = place.settings(cluster)
         paths = [item.mount_path for group in (wanted.files, wanted.claims, wanted.temporary) for item in group]
         mounts = [private_mounts.FilesMount(path, {}) for path in paths]
         for problem in private_mounts.problems(mounts, everything):

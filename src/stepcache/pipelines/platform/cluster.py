@@ -7,15 +7,18 @@ from pathlib import Path
 
 from stepcache.executors.redaction import Redactor
 from stepcache.pipelines.mask import Mask
-from stepcache.pipelines.model import Pipeline
+from stepcache.pipelines.model import Component, Container, Pipeline
 from stepcache.pipelines.platform import parsing
 from stepcache.pipelines.platform.bindings import Bindings
 from stepcache.pipelines.platform.concealment import Concealment
 from stepcache.pipelines.platform.names import Known
+from stepcache.pipelines.platform.passthroughs import Passthroughs
 from stepcache.pipelines.platform.pod import Pod
 from stepcache.pipelines.platform.provision import Provision, provide
+from stepcache.pipelines.platform.reference import Reference
 from stepcache.pipelines.platform.settings import PlatformSettings
 from stepcache.pipelines.platform.volumes import Volumes
+from stepcache.pipelines.values import Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,26 @@ class Cluster:
         """Masks the values of the run's secrets in logs and messages."""
         return self.concealment.redactor
 
-    def provide(self, label: str, known: Known, pod: Pod) -> Provision:
-        """What a task gets that the executor with this label executes.
+    def references(self, component: Component) -> tuple[Reference, ...]:
+        """Where the settings of a task that executes ``component`` come from, as far as they have to do with it."""
+        settings = self.settings.of(str(component.body))
+        return (*settings.references, *(settings.scheduling.references if component.task_configs else ()))
+
+    def provide(self, component: Component, known: Known, pod: Pod) -> Provision:
+        """What a task gets that executes ``component``, which has an executor.
 
         Raises ValueError, with a sentence for people, for what is missing.
         """
-        return provide(self.settings.of(label), known, self.bindings, self.volumes, pod)
+        settings, passed = self.settings.of(str(component.body)), Passthroughs.of(component)
+        return provide(settings, known, self.bindings, self.volumes, pod, passthroughs=passed)
+
+    def tell(self, component: Component, container: Container, inputs: Values, known: Known) -> Values:
+        """``inputs`` of a task that executes ``component``, with what that is told of the task's settings.
+
+        Raises ValueError, with a sentence for people, for settings that cannot be.
+        """
+        from stepcache.pipelines.platform import task_config  # few pipelines need it
+
+        settings = self.settings.of(str(component.body))
+        told = task_config.build(Passthroughs.of(component), settings, container, inputs, known)
+        return Values({**inputs.parameters, **dict.fromkeys(component.task_configs, told)}, inputs.artifacts)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
-from stepcache.pipelines.model import Container, Dag, Pipeline
+from stepcache.pipelines.model import Component, Container, Dag, Pipeline
+from stepcache.pipelines.platform.passthroughs import Passed, Passthroughs
 from stepcache.pipelines.platform.settings import PlatformSettings
 
 HONOURED_ON_THE_HOST = frozenset(
@@ -18,10 +19,12 @@ HONOURED_ON_THE_HOST = frozenset(
         "ephemeral volumes",
         "empty directories",
         "workspace",
+        "timeout",
+        "timeout of the run",
     }
 )
 HONOURED_IN_CONTAINERS = HONOURED_ON_THE_HOST | {"image pull policy"}
-"""What a step gets that runs as a subprocess. Timeouts are not among them: whoever keeps them adds them."""
+"""What is carried out for a step that runs as a subprocess, and for one that runs in a container."""
 
 _RESOURCES = {
     "cpuLimit": "CPU limit",
@@ -33,6 +36,12 @@ _RESOURCES = {
     "memoryRequest": "memory request",
     "resourceMemoryRequest": "memory request",
     "accelerator": "accelerator",
+}
+_PASSED: Mapping[Passed, Collection[str]] = {
+    Passed.RESOURCES: frozenset(_RESOURCES.values()),
+    Passed.AFFINITY: ("node affinity",),  # KFP passes on no other
+    Passed.TOLERATIONS: ("tolerations",),
+    Passed.NODE_SELECTOR: ("node selector",),
 }
 _NAMED = 5  # tasks that a setting names; of more the number is given
 
@@ -57,19 +66,30 @@ def sentence(
 def _asked(pipeline: Pipeline, settings: PlatformSettings) -> Iterator[tuple[str, str]]:
     for component in (pipeline.root, *pipeline.components.values()):
         for task in component.body.tasks.values() if isinstance(component.body, Dag) else ():
-            label = pipeline.components[task.component].body
+            executed = pipeline.components[task.component]
+            label = executed.body
             if isinstance(label, str):
                 executor = pipeline.executors.get(label)
                 resources = executor.resources if isinstance(executor, Container) else {}
                 if not resources and not settings.executors:
                     continue
+                withheld = _withheld(executed)
                 for kind in dict.fromkeys((*_kinds_of(resources), *settings.of(label).kinds)):
-                    yield kind, task.name
+                    if kind not in withheld:
+                        yield kind, task.name
 
 
 def _kinds_of(resources: Collection[str]) -> Iterator[str]:
     for name in resources:
         yield _RESOURCES.get(name, f"'{name}' (unknown)")
+
+
+def _withheld(component: Component) -> frozenset[str]:
+    """The kinds that do not apply to the component's own task: a cluster carries them out as little as this one."""
+    if not component.passthroughs:
+        return frozenset()
+    passthroughs = Passthroughs.of(component)
+    return frozenset(kind for group, kinds in _PASSED.items() if passthroughs.withhold(group) for kind in kinds)
 
 
 def _named(tasks: list[str]) -> str:

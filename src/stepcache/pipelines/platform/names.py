@@ -1,6 +1,7 @@
-"""The name of a secret, a config map or a volume claim, where it is not a constant.
+"""The name of a secret, a config map or a volume claim, and other values, where they are not constants.
 
-Rules: ``resolveInputParameterStr`` in ``backend/src/v2/driver`` of kubeflow/pipelines.
+Rules: ``resolveInputParameterStr`` and ``resolveInputParameter`` in ``backend/src/v2/driver`` of
+kubeflow/pipelines.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from stepcache.pipelines.model import ComponentInput, Constant, JsonValue, TaskOutput
-from stepcache.pipelines.platform.settings import Reference
+from stepcache.pipelines.platform.reference import Reference
 from stepcache.pipelines.values import Values
 
 _RUN = re.compile(r"\{\{\$\.(?P<name>[a-z_]+)\}\}")
@@ -33,12 +34,36 @@ def resolve(reference: Reference, known: Known, what: str) -> str | None:
 
     ``what`` names the thing in errors. Raises ValueError, with a sentence for people, for anything that is no name.
     """
-    value = _value(reference, known, what)
-    if value is None:
+    found = value(reference, known, f"the name of a {what} comes from")
+    if found is None:
         return None
-    if not isinstance(value, str) or not value:
+    if not isinstance(found, str) or not found:
         raise ValueError(f"the name of a {what} comes from {describe(reference)}, which is no text")
-    return value
+    return found
+
+
+def claim(reference: Reference, known: Known) -> str:
+    """The name of a volume claim. Raises ValueError as ``resolve`` does, and for an input that nobody set."""
+    name = resolve(reference, known, "volume claim")
+    if name is None:
+        raise ValueError(f"the name of a volume claim comes from {describe(reference)}, which is not set")
+    return name
+
+
+def value(reference: Reference, known: Known, what: str) -> JsonValue:
+    """The value, whatever its type; None when it is an input that nobody set, which an optional one is.
+
+    ``what`` begins the sentence of an error, such as "the node selector comes from". Raises ValueError for the
+    output of a task that left none.
+    """
+    if isinstance(reference, ComponentInput):
+        return known.parameters.get(reference.name)
+    if isinstance(reference, Constant):
+        return _constant(reference.value, known)
+    finished = known.outputs.get(reference.task)
+    if finished is None or reference.output not in finished.parameters:
+        raise ValueError(f"{what} {describe(reference)}, which has no value")
+    return finished.parameters[reference.output]
 
 
 def describe(reference: Reference) -> str:
@@ -48,17 +73,6 @@ def describe(reference: Reference) -> str:
     if isinstance(reference, TaskOutput):
         return f"the output '{reference.output}' of task '{reference.task}'"
     return "a constant"
-
-
-def _value(reference: Reference, known: Known, what: str) -> JsonValue:
-    if isinstance(reference, ComponentInput):
-        return known.parameters.get(reference.name)
-    if isinstance(reference, Constant):
-        return _constant(reference.value, known)
-    finished = known.outputs.get(reference.task)
-    if finished is None or reference.output not in finished.parameters:
-        raise ValueError(f"the name of a {what} comes from {describe(reference)}, which has no value")
-    return finished.parameters[reference.output]
 
 
 def _constant(value: JsonValue, known: Known) -> JsonValue:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from stepcache.executors.private_mounts import DirectoryMount, FilesMount, Mount
-from stepcache.pipelines.platform import names
+from stepcache.pipelines.model import Container
+from stepcache.pipelines.platform import names, passthroughs
 from stepcache.pipelines.platform.bindings import Bindings, option
 from stepcache.pipelines.platform.keyed_values import KeyedValues
 from stepcache.pipelines.platform.names import Known
+from stepcache.pipelines.platform.passthroughs import Passed, Passthroughs
 from stepcache.pipelines.platform.pod import Pod
 from stepcache.pipelines.platform.settings import (
     ClaimMount,
@@ -41,6 +43,8 @@ class KeyShare:
     """For ``Parts.secrets``."""
     claims: tuple[str, ...] = ()
     """For ``Component.pvc_names``."""
+    declared: bool = True
+    """Whether the variables that the component declares count, since the step sees them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +52,17 @@ class Provision:
     """Everything that a task gets. Holds values of secrets: it is not to be stored or printed."""
 
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Variables, which come before those that the component declares."""
+    """Variables, which come before those that the component declares: see ``variables``."""
     key: KeyShare = KeyShare()
     secret_files: tuple[FilesMount, ...] = field(default=(), repr=False)
     config_files: tuple[FilesMount, ...] = ()
     volumes: tuple[tuple[ClaimMount, Volume], ...] = ()
     temporary: tuple[tuple[str, str], ...] = ()
     """Volume and mount path of each empty directory."""
+    passed_on: tuple[Volume, ...] = ()
+    """Volumes that the component is told of and does not mount, as far as they are there."""
     timeout: float = 0.0
-    """Seconds after which the task is to be stopped; 0 for never."""
+    """Seconds after which the step is stopped; 0 for never."""
 
     @property
     def has_secrets(self) -> bool:
@@ -67,9 +73,14 @@ class Provision:
     def is_reusable(self) -> bool:
         """Whether another run may take over its outputs.
 
-        Not when it mounts a volume that is this run's alone: what it leaves there, no other run would find.
+        Not when it mounts, or passes on, a volume that is this run's alone: what is left there, no other run would
+        find.
         """
-        return not any(volume.generated for _, volume in self.volumes)
+        return not any(volume.generated for volume in (*self.passed_on, *(volume for _, volume in self.volumes)))
+
+    def variables(self, container: Container) -> dict[str, str]:
+        """Those that pipeline and component declare for the step."""
+        return {**(container.environment if self.key.declared else {}), **self.environment}
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -113,12 +124,24 @@ class Provision:
         return tuple(mounts)
 
 
-def provide(settings: ExecutorSettings, known: Known, bindings: Bindings, volumes: Volumes, pod: Pod) -> Provision:
-    """What a task with these settings gets.
+def provide(  # noqa: PLR0913 - what is asked for, and what there is
+    settings: ExecutorSettings,
+    known: Known,
+    bindings: Bindings,
+    volumes: Volumes,
+    pod: Pod,
+    *,
+    passthroughs: Passthroughs = passthroughs.NONE,
+) -> Provision:
+    """What a task with these settings gets. Those that are withheld from it are neither given nor needed.
 
     Raises one ValueError that names everything that is missing, for people.
     """
     builder = _Builder(known, bindings, volumes)
+    if passthroughs.withhold(Passed.VOLUMES):
+        for claim in settings.claims:
+            builder.attempt(builder.pass_on_claim, claim)
+    settings = passthroughs.of_task(settings)
     for variables in settings.variables:
         builder.attempt(builder.add_variables, variables)
     for files in settings.files:
@@ -133,11 +156,17 @@ def provide(settings: ExecutorSettings, known: Known, bindings: Bindings, volume
         raise ValueError("; ".join(dict.fromkeys(builder.problems)))
     return Provision(
         environment=builder.environment,
-        key=KeyShare(builder.env, tuple(builder.secrets), tuple(_label(*item) for item in builder.volumes)),
+        key=KeyShare(
+            builder.env,
+            tuple(builder.secrets),
+            (*(_label(*item) for item in builder.volumes), *builder.passed_on_labels),
+            declared=not passthroughs.withhold(Passed.ENV),
+        ),
         secret_files=tuple(builder.files[Kind.SECRET]),
         config_files=tuple(builder.files[Kind.CONFIG_MAP]),
         volumes=tuple(builder.volumes),
         temporary=tuple((mount.volume, mount.mount_path) for mount in settings.temporary),
+        passed_on=tuple(builder.passed_on),
         timeout=settings.timeout,
     )
 
@@ -154,6 +183,8 @@ class _Builder:
         self.secrets: list[str] = []
         self.files: dict[Kind, list[FilesMount]] = {kind: [] for kind in Kind}
         self.volumes: list[tuple[ClaimMount, Volume]] = []
+        self.passed_on: list[Volume] = []
+        self.passed_on_labels: list[str] = []
         self.problems: list[str] = []
 
     def attempt(self, add: Callable[[T], None], wanted: T) -> None:
@@ -167,7 +198,7 @@ class _Builder:
         name = names.resolve(wanted.name, self._known, wanted.kind)
         if name is None:
             return
-        given = self._given(wanted.kind, name, wanted.optional) or KeyedValues()
+        given = self._given(wanted.kind, name, wanted.optional or False) or KeyedValues()
         for variable, key in wanted.keys.items():
             value = given.value(key)
             if value is not None:
@@ -191,12 +222,15 @@ class _Builder:
         for key, value in given.values.items() if wanted.kind is Kind.CONFIG_MAP else ():
             self.env[f"file={wanted.mount_path}/{key}"] = hashlib.sha256(value).hexdigest()
 
+    def pass_on_claim(self, wanted: ClaimMount) -> None:
+        name = names.claim(wanted.claim, self._known)
+        volume = self._volumes.find(name)
+        if volume is not None:
+            self.passed_on.append(volume)
+        self.passed_on_labels.append(f"{name if volume is None else volume.label} passed on")
+
     def add_claim(self, wanted: ClaimMount) -> None:
-        name = names.resolve(wanted.claim, self._known, "volume claim")
-        if name is None:
-            raise ValueError(
-                f"the name of a volume claim comes from {names.describe(wanted.claim)}, which is not set"
-            )
+        name = names.claim(wanted.claim, self._known)
         volume = self._volumes.find(name)
         if volume is None:
             raise ValueError(f"there is no volume '{name}': give it by --volume {name}=DIRECTORY")

@@ -10,10 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from stepcache.pipelines.model import ComponentInput, Constant, TaskOutput
-
-Reference = Constant | ComponentInput | TaskOutput
-"""Where a name comes from: the pipeline itself, an input of the DAG that the task is in, or a task before it."""
+from stepcache.pipelines.platform.reference import Reference
+from stepcache.pipelines.platform.scheduling import Scheduling
 
 
 class Kind(StrEnum):
@@ -31,8 +29,8 @@ class VariablesFrom:
     name: Reference
     keys: Mapping[str, str]
     """The key, by the name of the variable."""
-    optional: bool = False
-    """Whether the task runs without what is not there."""
+    optional: bool | None = None
+    """Whether the task runs without what is not there; None where the pipeline does not say, which means no."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +80,9 @@ class ExecutorSettings:
     fields: tuple[FieldVariable, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    scheduling: Scheduling = field(default_factory=Scheduling)
     timeout: float = 0.0
-    """Seconds after which the task is stopped; 0 for never."""
+    """Seconds after which an execution of the task is stopped; 0 for never."""
     image_pull_policy: str = ""
     """``Always``, ``Never``, ``IfNotPresent``, or nothing."""
     run_as_user: int | None = None
