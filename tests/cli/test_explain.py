@@ -538,7 +538,7 @@ def test_an_entry_is_explained_by_its_key(pipeline: Path, home: Path) -> None:
         ((), "name either a run or an entry"),
         (("latest", "--entry", "ab"), "name either a run or an entry"),
         (("nothing",), "there is no run 'nothing'"),
-        (("latest", "mke"), "the run has no task 'mke'"),
+        (("latest", "mke"), "has no task 'mke'"),
         (("--entry", "XY"), "'XY' is no key"),
         (("--entry", "0" * 64), "is the beginning of no entry's key"),
     ],

@@ -184,7 +184,7 @@ def _from(arguments: argparse.Namespace, pipeline: Pipeline, names: list[str]) -
     plain = [downstream.without_indices(name) for name in names]
     path = task_reference.find(dict.fromkeys([*names, *plain]), arguments.start, f"run {arguments.run}")
     within = frozenset((path, *downstream.of(pipeline, path)))
-    return [Rule(Policy(max_staleness=0), within=within)]
+    return [Rule(Policy(max_staleness=0), within=within, source=f"--from {arguments.start}")]
 
 
 def _options(arguments: argparse.Namespace, kept: KeptRequest, bindings: Bindings, said: list[Rule]) -> Options:

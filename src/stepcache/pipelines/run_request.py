@@ -222,15 +222,16 @@ def _rule(rule: Rule) -> list[Any]:
         rule.component,
         rule.task,
         None if rule.within is None else sorted(rule.within),
+        rule.source,
     ]
 
 
 def _read_rule(row: list[Any]) -> Rule:
-    cache, max_staleness, ignore_inputs, verify, pipeline, component, task, within = row
+    cache, max_staleness, ignore_inputs, verify, pipeline, component, task, within, source = row
     policy = Policy(
         cache=cache,
         max_staleness=max_staleness,
         ignore_inputs=None if ignore_inputs is None else frozenset(ignore_inputs),
         verify=None if verify is None else Verify(verify),
     )
-    return Rule(policy, pipeline, component, task, None if within is None else frozenset(within))
+    return Rule(policy, pipeline, component, task, None if within is None else frozenset(within), source)
