@@ -22,6 +22,7 @@ TABLES = (
     "stepcache_settings",
     "stepcache_runs",
     "stepcache_tasks",
+    "stepcache_run_requests",
 )
 
 

@@ -10,6 +10,7 @@ A back end's test file has one class that inherits ``StoreSuite`` and gives it a
 from __future__ import annotations
 
 from tests.stores.suite_claims import ClaimSuite
+from tests.stores.suite_collection import CollectionSuite
 from tests.stores.suite_doors import DoorSuite
 from tests.stores.suite_entries import EntrySuite
 from tests.stores.suite_fencing import FencingSuite
@@ -29,6 +30,7 @@ class StoreSuite(
     WatchingSuite,
     StandingSuite,
     RunSuite,
+    CollectionSuite,
     DoorSuite,
 ):
     """All of it."""

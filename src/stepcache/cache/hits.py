@@ -54,6 +54,6 @@ class HitCounter:
 
     async def _write(self, hits: Counter[str], resting: Mapping[str, Collection[str]]) -> None:
         with contextlib.suppress(StoreUnavailableError):
-            for key, others in resting.items():
-                await touch(self._store, key, others)
+            for others in resting.values():
+                await touch(self._store, others)
             await self._store.count_hits(hits)

@@ -17,6 +17,7 @@ from stepcache.pipelines.model import Component
 from stepcache.pipelines.task_record import CacheResult, Standing, State, TaskRecord, outputs_text
 from stepcache.pipelines.values import Values
 from stepcache.stores.entry import ArtifactReference, Description, Record
+from stepcache.stores.standing import RESTING_TEMPLATE
 
 if TYPE_CHECKING:
     from stepcache.pipelines.circumstances import Circumstances
@@ -135,7 +136,7 @@ class WholeDag:
         given = self.given
         record = Record(
             output=text,
-            template=json.dumps({"dag": self.component.name}),
+            template=f"{RESTING_TEMPLATE}{json.dumps(self.component.name)}}}",
             description=Description(
                 namespace=given.namespace,
                 pipeline=given.pipeline.name,

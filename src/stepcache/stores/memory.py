@@ -20,12 +20,13 @@ from stepcache.stores.claim import (
     Renewed,
 )
 from stepcache.stores.entry import UNLIMITED, Description, Entry, Record, is_fresh
+from stepcache.stores.memory_collection import MemoryCollection
 from stepcache.stores.memory_state import HeldClaim, MemoryState, StoredEntry
 from stepcache.stores.runs import RunRow, TaskRow
 from stepcache.stores.standing import USED_WITHIN
 
 
-class MemoryStore:
+class MemoryStore(MemoryCollection):
     """``stores.contract.Store`` and ``stores.runs.RunStore`` in memory; what they promise is said there.
 
     Several stores over one ``MemoryState`` are to each other what several processes are on a database. Safe to use
@@ -72,7 +73,7 @@ class MemoryStore:
             repeated = claim is not None and claim.is_held and claim.claim_id == claim_id
             if entry is not None and is_fresh(entry, max_staleness=max_staleness, asked=asked):
                 if claim is not None and repeated:
-                    claim.is_held = False
+                    claim.give_back(now)
                 return Hit(entry)
             if claim is None:
                 claim = state.claims[key] = HeldClaim()
@@ -106,7 +107,7 @@ class MemoryStore:
             held = state.claims.get(claim.key)
             if held is not None and held.is_of(claim):
                 entry = state.write(claim.key, record, claim.claim_id, started_at=held.claimed_at)
-                held.is_held = False
+                held.give_back(state.now())
                 return Published(entry)
             standing = state.read(claim.key)
             if standing is not None and standing.published_by == claim.claim_id:
@@ -121,7 +122,7 @@ class MemoryStore:
             if held is None or (held.claim_id, held.token) != (claim.claim_id, claim.token):
                 return state.lost(claim)
             if held.is_held:
-                held.is_held = False
+                held.give_back(state.now())
                 if failure is not None:
                     held.failures, held.failure = held.failures + 1, failure
                 return Released()
@@ -154,7 +155,8 @@ class MemoryStore:
             claim = state.claims.get(key)
             revoked = claim is not None and claim.is_held
             if claim is not None and revoked:
-                claim.is_held, claim.revoked = False, claim.claim_id
+                claim.give_back(state.now())
+                claim.revoked = claim.claim_id
             return Invalidated(entry=deleted, claim=revoked)
 
     async def watch(self, keys: Collection[str]) -> Mapping[str, KeyState]:
@@ -173,16 +175,15 @@ class MemoryStore:
             found = ((state.entries.get(key), published_by) for key, published_by in entries.items())
             return all(stored is not None and stored.published_by == by for stored, by in found)
 
-    async def touch(self, key: str, others: Collection[str]) -> None:
+    async def touch(self, keys: Collection[str]) -> None:
         """See ``stores.standing``."""
-        for one in (key, *others):
-            check(one)
+        for key in keys:
+            check(key)
         with self._state.held(closed=self._closed) as state:
-            resting = state.entries.get(key)
-            if resting is None or resting.used_at >= state.now() - USED_WITHIN * 1000:
-                return
-            for one in others:
-                if (stored := state.entries.get(one)) is not None:
+            found = [stored for key in keys if (stored := state.entries.get(key)) is not None]
+            long_ago = state.now() - USED_WITHIN * 1000
+            if any(stored.used_at < long_ago for stored in found):
+                for stored in found:
                     stored.used_at = state.now()
 
     async def describe(self, key: str) -> Description | None:

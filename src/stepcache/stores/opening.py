@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote
 
 from stepcache.errors import InputError
+from stepcache.stores.collection import CollectingStore
 from stepcache.stores.contract import Store
 from stepcache.stores.runs import RunStore
 
@@ -31,8 +32,8 @@ class Migrated:
     after: str
 
 
-class FullStore(Store, RunStore, Protocol):
-    """What every back end is: a store of entries and claims, and of runs."""
+class FullStore(Store, RunStore, CollectingStore, Protocol):
+    """What every back end is: a store of entries and claims, and of runs, that can be collected."""
 
 
 async def open_store(url: str) -> FullStore:

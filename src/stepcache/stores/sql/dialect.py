@@ -7,7 +7,7 @@ that is compared, in milliseconds since the epoch.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, Final, Protocol
 
 from stepcache.stores.claim import KeyState
 from stepcache.stores.runs import RunRow, TaskRow
@@ -115,9 +115,9 @@ class Dialect(Protocol):
 class SharedStatements:
     """The statements that every dialect understands, with ``clock`` as their clock."""
 
-    style: ClassVar[Style]
-
     def __init__(self, style: Style, clock: str, *, has_details: bool = True, is_unique: bool = True) -> None:
+        self.style, self.clock = style, clock
+
         def made(template: str) -> Statement:
             text = template.replace("$clock", clock)
             if not has_details:

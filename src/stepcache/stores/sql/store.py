@@ -23,6 +23,8 @@ from stepcache.stores.claim import (
 from stepcache.stores.entry import UNLIMITED, Description, Entry, Record
 from stepcache.stores.runs import RunRow, TaskRow
 from stepcache.stores.sql.claims import ClaimRequest, Claims
+from stepcache.stores.sql.collection import Collection as Collecting
+from stepcache.stores.sql.collection import SqlCollection
 from stepcache.stores.sql.connection import Connection
 from stepcache.stores.sql.database import SqlDatabase
 from stepcache.stores.sql.dialect import Dialect
@@ -30,7 +32,7 @@ from stepcache.stores.sql.entries import Entries
 from stepcache.stores.sql.run_table import RunEnd, RunTable
 
 
-class SqlStore:
+class SqlStore(SqlCollection):
     """``stores.contract.Store`` and ``stores.runs.RunStore`` on a server; what they promise is said there.
 
     Any number of processes on any number of machines may open one database. A forked child has to open it anew.
@@ -50,6 +52,7 @@ class SqlStore:
         self._entries = Entries(dialect)
         self._claims = Claims(dialect, self._entries)
         self._runs = RunTable(dialect)
+        self._collecting = Collecting(dialect.shared)
 
     @property
     def url(self) -> str:
