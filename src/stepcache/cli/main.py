@@ -17,6 +17,7 @@ COMMANDS = {
     "plan": "tell what a run would reuse and what it would execute, and why",
     "demo": "eight identical runs at once: each step is executed once",
     "key": "print the cache key that KFP itself would compute",
+    "gc": "delete what was not used for long, and find damaged outputs",
     "migrate": "bring the tables of a store to this release",
 }
 """Every command and what it does, in the order of ``--help``; each is a module of this room."""

@@ -148,7 +148,7 @@ class WholeDag:
             ),
             artifacts=tuple(ArtifactReference(item.digest, item.size) for item in artifacts),
         )
-        await given.cache.replace(self.key, record)
+        await given.cache.replace(self.key, record, rests_on)
 
     async def _duration(self, keys: Iterable[str]) -> float:
         """How long the executions took together, as far as their entries are still there."""

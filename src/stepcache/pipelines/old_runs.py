@@ -1,0 +1,61 @@
+"""The record of runs that nobody asks for any more: rows and logs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stepcache.artifacts.scratch import remove
+from stepcache.stores.collection import CollectingStore
+
+
+@dataclass(frozen=True, slots=True)
+class CollectedRuns:
+    """How many runs went, or would go, and the size of their logs."""
+
+    runs: int
+    bytes: int
+
+
+async def collect(store: CollectingStore, home: Path, ended_for: float, *, dry_run: bool) -> CollectedRuns:
+    """Delete the rows and logs of runs that ended more than so many seconds ago, by the engines' clocks.
+
+    Kept: runs that have not ended, and those that an entry's result is from, whose log it names. Logs go first: who
+    is killed on the way leaves rows, which are found again.
+    """
+    before = time.time() - ended_for
+    runs = size = 0
+    after = ""
+    while page := await store.old_runs(finished_before=before, after=after):
+        directories = [directory for run_id in page if (directory := _logs(home, run_id)) is not None]
+        size += await asyncio.to_thread(_clear, directories, dry_run=dry_run)
+        runs += len(page) if dry_run else len(await store.collect_runs(page, finished_before=before))
+        after = page[-1]
+    return CollectedRuns(runs, size)
+
+
+def _logs(home: Path, run_id: str) -> Path | None:
+    """Where the logs of the run are; None for an ID that is no name of a directory."""
+    is_name = run_id not in ("", ".", "..") and "/" not in run_id and "\0" not in run_id
+    return home / "runs" / run_id if is_name else None
+
+
+def _clear(directories: Sequence[Path], *, dry_run: bool) -> int:
+    size = 0
+    for directory in directories:
+        for parent, _, names in os.walk(directory):
+            size += sum(_size(Path(parent, name)) for name in names)
+        if not dry_run:
+            remove(directory)
+    return size
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return 0
