@@ -23,8 +23,8 @@ class Damage:
 
     entry: StoredOutput
     reason: Reason
-    artifact: str
-    """The digest of the first output that is damaged; empty when it is the entry's own text."""
+    artifacts: tuple[str, ...] = ()
+    """The digests of the outputs that are damaged; none when it is the entry's own text."""
 
     def to_document(self) -> dict[str, Any]:
         """As JSON."""
@@ -34,7 +34,7 @@ class Damage:
             "component": self.entry.component,
             "task": self.entry.task,
             "reason": str(self.reason),
-            "artifact": self.artifact or None,
+            "artifacts": list(self.artifacts),
         }
 
 
@@ -60,11 +60,11 @@ async def verify(
     Race: an entry that is refreshed, or collected, while it is looked at. It is withdrawn, and told of, only while
     it is the one that was looked at (``test_an_entry_that_was_replaced_meanwhile_is_spared``).
     """
-    found, verdicts = Verification(), dict[Artifact, Verdict]()
+    found, intact = Verification(), set[Artifact]()
     after = 0
     while page := await store.stored_outputs(after=after):
         for entry in page:
-            damage = await _look(entry, artifacts, verdicts, found)
+            damage = await _look(entry, artifacts, intact, found)
             if damage is not None and await _stands(store, entry, dry_run=dry_run):
                 found.damaged.append(damage)
             found.entries += 1
@@ -74,21 +74,24 @@ async def verify(
 
 
 async def _look(
-    entry: StoredOutput, artifacts: ArtifactStore, verdicts: dict[Artifact, Verdict], found: Verification
+    entry: StoredOutput, artifacts: ArtifactStore, intact: set[Artifact], found: Verification
 ) -> Damage | None:
     try:
         outputs: Iterable[Artifact] = Output.from_text(entry.output).artifacts
     except ValueError:
-        return Damage(entry, Reason.OUTPUT_ALTERED, "")
+        return Damage(entry, Reason.OUTPUT_ALTERED)
+    damaged: dict[str, Reason] = {}
     for artifact in outputs:
-        if artifact not in verdicts:
-            verdicts[artifact] = await asyncio.to_thread(artifacts.verify, artifact, anew=True)
-            found.artifacts += 1
-            found.bytes += artifact.size
-        reason = _REASONS.get(verdicts[artifact])
-        if reason is not None:
-            return Damage(entry, reason, artifact.digest)
-    return None
+        if artifact in intact:
+            continue
+        reason = _REASONS.get(await asyncio.to_thread(artifacts.verify, artifact, anew=True))
+        found.artifacts += 1
+        found.bytes += artifact.size
+        if reason is None:
+            intact.add(artifact)
+        else:  # not kept: it may be stored again before the next entry is looked at
+            damaged[artifact.digest] = reason
+    return Damage(entry, next(iter(damaged.values())), tuple(damaged)) if damaged else None
 
 
 async def _stands(store: CollectedStore, entry: StoredOutput, *, dry_run: bool) -> bool:
