@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from stepcache.artifacts import gate
+from stepcache.artifacts.all_pins import OTHERS_LAST, AllPins
 from stepcache.artifacts.artifact import Artifact, Kind
 from stepcache.artifacts.local import LocalArtifactStore
-from stepcache.artifacts.pins import OTHERS_LAST, AllPins
 from stepcache.errors import ArtifactStoreUnavailableError, InputError
 
 ONE = Artifact("1" * 64, 1)

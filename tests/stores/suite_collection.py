@@ -10,10 +10,10 @@ import pytest
 from stepcache.errors import InputError
 from stepcache.stores import standing
 from stepcache.stores.claim import Granted, Lost
-from stepcache.stores.collection import UnusedEntry
 from stepcache.stores.entry import ArtifactReference, Description, Record
 from stepcache.stores.opening import FullStore
 from stepcache.stores.runs import RunRow, TaskRow
+from stepcache.stores.unused import UnusedEntry
 from tests.stores.world import EPOCH, World, a_key, a_record, ask, grant, publish
 
 DAY = 86400.0

@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from stepcache.artifacts.all_pins import AllPins
 from stepcache.artifacts.artifact import Artifact, Kind
 from stepcache.artifacts.content import below
 from stepcache.artifacts.gate import Gate, NoLocksError
 from stepcache.artifacts.intake import rename
-from stepcache.artifacts.pins import AllPins, object_name
+from stepcache.artifacts.pins import object_name
 from stepcache.artifacts.scratch import Scratch, remove
 from stepcache.artifacts.users import Users
 from stepcache.errors import ArtifactStoreUnavailableError, InputError

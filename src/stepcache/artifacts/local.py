@@ -16,11 +16,10 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from stepcache.artifacts import content, marker
 from stepcache.artifacts.artifact import Artifact, Kind, Verdict
-from stepcache.artifacts.collection import ArtifactCollection
 from stepcache.artifacts.gate import Gate
 from stepcache.artifacts.intake import rename, taken
 from stepcache.artifacts.marker import MARKER
@@ -29,6 +28,9 @@ from stepcache.artifacts.proofs import Proofs, UnwrittenProofs, look_at
 from stepcache.artifacts.scratch import Scratch, remove
 from stepcache.artifacts.users import Users
 from stepcache.errors import ArtifactStoreUnavailableError, InputError
+
+if TYPE_CHECKING:
+    from stepcache.artifacts.collection import ArtifactCollection
 
 _IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
@@ -96,6 +98,8 @@ class LocalArtifactStore:
 
     def collection(self) -> ArtifactCollection:
         """What is here, for who collects it."""
+        from stepcache.artifacts.collection import ArtifactCollection
+
         return ArtifactCollection(self._root, self._gate, self._users, self._scratch, read_only=self._read_only)
 
     def scratch(self) -> Path:

@@ -362,7 +362,8 @@ class Cache:
             return Reason.OUTPUT_ALTERED
         if output.rests_on and not await stand(self._store, output.rests_on):
             return Reason.STALE
-        await self._pin(output.artifacts)
+        if output.artifacts:
+            await self._pin(output.artifacts)
         known = self._artifacts.exists if ticket.verify is Verify.EXISTS else self._artifacts.proven
         for artifact in output.artifacts:
             if not known(artifact):
@@ -375,7 +376,7 @@ class Cache:
         """Race: a hit, and a collection of what it needs. What is pinned is not collected, and what was before is
         found to be missing by the look that follows (``test_an_output_that_is_collected_is_never_relied_on``).
         """
-        if artifacts and not self._artifacts.pin(artifacts, wait=False):
+        if not self._artifacts.pin(artifacts, wait=False):
             await asyncio.to_thread(self._artifacts.pin, artifacts)
 
     async def _verify_in_thread(self, artifact: Artifact) -> Verdict:

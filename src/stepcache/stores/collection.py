@@ -6,66 +6,21 @@ what those of ``contract.Store`` may. All of them may be repeated, and be asked 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from stepcache.errors import InputError
-from stepcache.stores.entry import ArtifactReference
-from stepcache.stores.standing import RESTING_TEMPLATE
-
-_is_digest = re.compile(r"[0-9a-f]{64}").fullmatch
-START: Final = (-(2**62), 0)
-"""The place before every entry."""
-RESTING_PATTERN: Final = f"{RESTING_TEMPLATE}%"
-"""What ``LIKE`` knows the entries by that rest on others."""
-LIVE_STATES: Final = ("PENDING", "RUNNING", "CANCELING")
-"""Of runs that have not ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class UnusedEntry:
-    """An entry as collection sees it at one moment."""
-
-    key: str
-    id: int
-    published_by: str
-    used_at: int
-    """Milliseconds since the epoch, by the store's clock: the last hit that was written, else the publication."""
-    unused_for: float
-    """Seconds since then, by the store's clock."""
-    pipeline: str
-    component: str
-    artifacts: tuple[ArtifactReference, ...] = ()
-
-    @property
-    def place(self) -> tuple[int, int]:
-        """Where the entry is in the order of ``least_used``."""
-        return self.used_at, self.id
-
-
-@dataclass(frozen=True, slots=True)
-class StoredOutput:
-    """What an entry holds, for who verifies it."""
-
-    key: str
-    id: int
-    published_by: str
-    output: str
-    pipeline: str
-    component: str
-    task: str
+if TYPE_CHECKING:
+    from stepcache.stores.unused import StoredOutput, UnusedEntry
 
 
 class CollectingStore(Protocol):
     """A store that can be collected. Rows that other programs put beside ours, KFP's, are never touched."""
 
     async def least_used(
-        self, *, resting: bool, after: tuple[int, int] = START, limit: int = 500
+        self, *, resting: bool, after: tuple[int, int] | None = None, limit: int = 500
     ) -> Sequence[UnusedEntry]:
         """Entries that rest on others (``resting``), or those that do not, least recently used first, from
-        the place ``after`` on, at most ``limit``.
+        behind the place ``after`` on, at most ``limit``.
         """
 
     async def collect(self, entries: Sequence[UnusedEntry]) -> Sequence[UnusedEntry]:
@@ -107,15 +62,3 @@ class CollectingStore(Protocol):
         """Delete those of these runs that ended before the moment, their tasks and requests, in one transaction;
         the IDs of those that were there. A run that has not ended is spared.
         """
-
-
-def check_digests(digests: Collection[str]) -> None:
-    """Raise InputError unless all are SHA-256 in lower-case hex."""
-    for digest in digests:
-        if _is_digest(digest) is None:
-            raise InputError(f"{digest[:70]!r} is no digest", remedy="a digest is a SHA-256 in lower-case hex")
-
-
-def milliseconds(seconds: float) -> int:
-    """As stores count, and no more than any of them can."""
-    return round(min(seconds, 1e14) * 1000)

@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from stepcache.stores.collection import (
-    LIVE_STATES,
-    START,
-    StoredOutput,
-    UnusedEntry,
-    check_digests,
-    milliseconds,
-)
 from stepcache.stores.memory_state import HeldClaim, MemoryState, StoredEntry
 from stepcache.stores.standing import RESTING_TEMPLATE
+from stepcache.stores.unused import LIVE_STATES, StoredOutput, UnusedEntry, check_digests, milliseconds
 
 
 class MemoryCollection:
@@ -24,7 +17,7 @@ class MemoryCollection:
     _closed: bool
 
     async def least_used(
-        self, *, resting: bool, after: tuple[int, int] = START, limit: int = 500
+        self, *, resting: bool, after: tuple[int, int] | None = None, limit: int = 500
     ) -> Sequence[UnusedEntry]:
         """See ``CollectingStore``."""
         with self._state.held(closed=self._closed) as state:
@@ -33,7 +26,9 @@ class MemoryCollection:
                 for key, stored in state.entries.items()
                 if stored.record.template.startswith(RESTING_TEMPLATE) == resting
             ]
-        return sorted((one for one in found if one.place > after), key=lambda one: one.place)[:limit]
+        return sorted((one for one in found if after is None or one.place > after), key=lambda one: one.place)[
+            :limit
+        ]
 
     async def collect(self, entries: Sequence[UnusedEntry]) -> Sequence[UnusedEntry]:
         """See ``CollectingStore``."""

@@ -19,8 +19,8 @@ from stepcache.cache.retention.collector import Limits
 from stepcache.cache.retention.freed import Share
 from stepcache.cache.ticket import Ticket
 from stepcache.errors import InputError, StoreUnavailableError
-from stepcache.stores.collection import UnusedEntry
 from stepcache.stores.memory import MemoryStore
+from stepcache.stores.unused import UnusedEntry
 from tests.artifacts.trees import grow
 from tests.cache.caches import a_key
 from tests.cache.retention.world import DAY, Interrupted, Retained

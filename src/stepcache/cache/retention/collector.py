@@ -16,8 +16,9 @@ from stepcache.cache.retention.freed import Freed
 from stepcache.cache.retention.unused import Candidate, in_order
 from stepcache.cache.retention.users import check_users
 from stepcache.errors import StoreUnavailableError
-from stepcache.stores.collection import CollectingStore, UnusedEntry
+from stepcache.stores.collection import CollectingStore
 from stepcache.stores.contract import Store
+from stepcache.stores.unused import UnusedEntry
 
 STRAY_AGE: Final = 86400.0
 """Seconds for which an artifact is kept that no entry refers to, and none that was collected now did. Who is about

@@ -7,8 +7,9 @@ from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from stepcache.stores.collection import START, CollectingStore, UnusedEntry
+from stepcache.stores.collection import CollectingStore
 from stepcache.stores.standing import USED_WITHIN
+from stepcache.stores.unused import UnusedEntry
 
 _PAGE = 500
 
@@ -52,7 +53,7 @@ class _Stream:
     def __init__(self, store: CollectingStore, *, resting: bool) -> None:
         self._store = store
         self._resting = resting
-        self._after = START
+        self._after: tuple[int, int] | None = None
         self.waiting: deque[Candidate] = deque()
         self.is_at_end = False
 

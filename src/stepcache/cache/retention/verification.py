@@ -12,7 +12,7 @@ from stepcache.artifacts.contract import ArtifactStore
 from stepcache.cache.output import Output
 from stepcache.cache.reason import Reason
 from stepcache.cache.retention.collector import CollectedStore
-from stepcache.stores.collection import StoredOutput
+from stepcache.stores.unused import StoredOutput
 
 _REASONS = {Verdict.MISSING: Reason.OUTPUT_MISSING, Verdict.ALTERED: Reason.OUTPUT_ALTERED}
 

@@ -11,24 +11,24 @@ from collections.abc import Collection as Many
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from stepcache.stores.collection import (
-    LIVE_STATES,
-    RESTING_PATTERN,
-    START,
-    StoredOutput,
-    UnusedEntry,
-    check_digests,
-    milliseconds,
-)
 from stepcache.stores.entry import ArtifactReference
 from stepcache.stores.sql.connection import Connection
 from stepcache.stores.sql.database import SqlDatabase
 from stepcache.stores.sql.dialect import SharedStatements
 from stepcache.stores.sql.statement import Statement
+from stepcache.stores.unused import (
+    LIVE_STATES,
+    RESTING_PATTERN,
+    StoredOutput,
+    UnusedEntry,
+    check_digests,
+    milliseconds,
+)
 
 _MOST_ROWS: Final = 500
 """How many rows one transaction deletes, so that others get between."""
 
+_BEGINNING: Final = (-(2**62), 0)
 _LEAST_USED: Final = """
     SELECT e."ExecutionCacheKey", e."ID", d.published_by, d.used_at, $clock - d.used_at, d.pipeline, d.component
       FROM execution_details d
@@ -100,11 +100,12 @@ class Collection:
         self._style, self._clock = shared.style, shared.clock
 
     async def least_used(
-        self, connection: Connection, resting: bool, after: tuple[int, int], limit: int
+        self, connection: Connection, resting: bool, after: tuple[int, int] | None, limit: int
     ) -> list[UnusedEntry]:
         """By the index on ``used_at``, and then their artifacts."""
         statement = self._made(_LEAST_USED.replace("$like", "LIKE" if resting else "NOT LIKE"))
-        values = {"used_at": after[0], "entry_id": after[1], "pattern": RESTING_PATTERN, "limit": limit}
+        used_at, entry_id = after or _BEGINNING
+        values = {"used_at": used_at, "entry_id": entry_id, "pattern": RESTING_PATTERN, "limit": limit}
         rows = await connection.fetch(statement, values)
         artifacts: dict[int, list[ArtifactReference]] = {}
         if rows:
@@ -243,7 +244,7 @@ class SqlCollection:
         raise NotImplementedError
 
     async def least_used(
-        self, *, resting: bool, after: tuple[int, int] = START, limit: int = 500
+        self, *, resting: bool, after: tuple[int, int] | None = None, limit: int = 500
     ) -> Sequence[UnusedEntry]:
         """See ``CollectingStore``."""
         self._check_writable()

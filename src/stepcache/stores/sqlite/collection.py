@@ -1,166 +1,34 @@
-"""Garbage collection in SQLite. Each method of ``Collection`` is the body of one read or of one immediate
-transaction, in which nobody else writes: whatever is deleted is, then, what the condition says.
-"""
+"""Garbage collection of an SQLite store. What it does is imported when it is asked for: no run needs it."""
 
 from __future__ import annotations
 
-import json
-import sqlite3
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from collections.abc import Collection as Many
-from typing import Final
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from stepcache.stores.collection import (
-    LIVE_STATES,
-    RESTING_PATTERN,
-    START,
-    StoredOutput,
-    UnusedEntry,
-    check_digests,
-    milliseconds,
-)
-from stepcache.stores.entry import ArtifactReference
 from stepcache.stores.sqlite.database import SqliteDatabase
 from stepcache.stores.sqlite.entries import Entries
 
-_MOST_ROWS: Final = 1000
-"""How many rows one transaction deletes, so that others get between."""
-
-_LEAST_USED: Final = """
-    SELECT e.ExecutionCacheKey, e.ID, d.published_by, d.used_at, ($clock - d.used_at) / 1000.0, d.pipeline,
-           d.component
-      FROM execution_details d
-      JOIN execution_caches e ON e.ID = d.entry_id
-     WHERE (d.used_at, d.entry_id) > (:used_at, :id) AND (e.ExecutionTemplate LIKE :pattern) = :resting
-     ORDER BY d.used_at, d.entry_id
-     LIMIT :limit"""
-_ARTIFACTS: Final = """
-    SELECT a.entry_id, a.digest, a.size
-      FROM json_each(?) k
-      JOIN execution_artifacts a ON a.entry_id = k.value
-     ORDER BY a.entry_id, a.digest"""
-_COLLECT: Final = """
-    DELETE FROM execution_caches
-     WHERE ExecutionCacheKey = :key AND ID = :id
-       AND EXISTS (SELECT 1 FROM execution_details d
-                    WHERE d.entry_id = :id AND d.published_by = :published_by AND d.used_at = :used_at)
-       AND NOT EXISTS (SELECT 1 FROM execution_claims c
-                        WHERE c.cache_key = :key AND c.released_at IS NULL AND c.lease_until > $clock)"""
-_REFERENCES: Final = """
-    SELECT k.value, COUNT(*)
-      FROM json_each(?) k
-      JOIN execution_artifacts a ON a.digest = k.value
-      JOIN execution_caches e ON e.ID = a.entry_id
-     GROUP BY k.value"""
-_REFERENCED_SIZE: Final = """
-    SELECT COALESCE(SUM(size), 0)
-      FROM (SELECT MAX(a.size) AS size
-              FROM execution_artifacts a
-              JOIN execution_caches e ON e.ID = a.entry_id
-             GROUP BY a.digest)"""
-_OUTPUTS: Final = """
-    SELECT e.ExecutionCacheKey, e.ID, d.published_by, e.ExecutionOutput, d.pipeline, d.component, d.task
-      FROM execution_caches e
-      JOIN execution_details d ON d.entry_id = e.ID
-     WHERE e.ID > ?
-     ORDER BY e.ID
-     LIMIT ?"""
-_DETACHED: Final = """
-    SELECT entry_id FROM execution_details WHERE entry_id NOT IN (SELECT ID FROM execution_caches)
-     UNION
-    SELECT entry_id FROM execution_artifacts WHERE entry_id NOT IN (SELECT ID FROM execution_caches)
-     LIMIT ?"""
-_IS_UNUSED_CLAIM: Final = "COALESCE(released_at, lease_until) < $clock - ?"
-_COUNT_CLAIMS: Final = f"SELECT COUNT(*) FROM execution_claims WHERE {_IS_UNUSED_CLAIM}"
-_COLLECT_CLAIMS: Final = f"""
-    DELETE FROM execution_claims
-     WHERE cache_key IN (SELECT cache_key FROM execution_claims WHERE {_IS_UNUSED_CLAIM} LIMIT {_MOST_ROWS})"""
-_HAS_ENDED: Final = f"state NOT IN {LIVE_STATES} AND finished_at < ?"
-_OLD_RUNS: Final = f"""
-    SELECT run_id
-      FROM runs
-     WHERE {_HAS_ENDED} AND run_id > ?
-       AND run_id NOT IN (SELECT d.run_id FROM execution_details d JOIN execution_caches e ON e.ID = d.entry_id)
-     ORDER BY run_id
-     LIMIT ?"""
-_COLLECT_RUNS: Final = f"""
-    DELETE FROM runs WHERE {_HAS_ENDED} AND run_id IN (SELECT value FROM json_each(?)) RETURNING run_id"""
-
-
-class Collection:
-    """What garbage collection does, with the statements that do it."""
-
-    def __init__(self, clock: str, entries: Entries) -> None:
-        self._entries = entries
-        self._least_used = _LEAST_USED.replace("$clock", clock)
-        self._collect = _COLLECT.replace("$clock", clock)
-        self._count_claims = _COUNT_CLAIMS.replace("$clock", clock)
-        self._collect_claims = _COLLECT_CLAIMS.replace("$clock", clock)
-
-    def least_used(
-        self, connection: sqlite3.Connection, after: tuple[int, int], limit: int, *, resting: bool
-    ) -> list[UnusedEntry]:
-        """By the index on ``used_at``, and then their artifacts."""
-        values = {
-            "used_at": after[0],
-            "id": after[1],
-            "pattern": RESTING_PATTERN,
-            "resting": resting,
-            "limit": limit,
-        }
-        rows = connection.execute(self._least_used, values).fetchall()
-        artifacts: dict[int, list[ArtifactReference]] = {}
-        for entry_id, digest, size in connection.execute(_ARTIFACTS, (json.dumps([row[1] for row in rows]),)):
-            artifacts.setdefault(entry_id, []).append(ArtifactReference(digest, size))
-        return [
-            UnusedEntry(key, entry_id, by, used_at, age, pipeline, component, tuple(artifacts.get(entry_id, ())))
-            for key, entry_id, by, used_at, age, pipeline, component in rows
-        ]
-
-    def collect(self, connection: sqlite3.Connection, entries: Sequence[UnusedEntry]) -> list[UnusedEntry]:
-        """Race: a collection, and a hit that is counted, a refresh, or a claim. The conditions are in the statement
-        (``test_operations_that_race_with_a_collection``).
-        """
-        collected = []
-        for entry in entries:
-            values = {
-                "key": entry.key,
-                "id": entry.id,
-                "published_by": entry.published_by,
-                "used_at": entry.used_at,
-            }
-            if connection.execute(self._collect, values).rowcount:
-                collected.append(entry)
-        self._entries.forget(connection, [(entry.id,) for entry in collected])
-        return collected
-
-    def collect_details(self, connection: sqlite3.Connection) -> int:
-        """IDs are never given twice, so what has none belongs to nobody."""
-        gone = connection.execute(_DETACHED, (_MOST_ROWS,)).fetchall()
-        self._entries.forget(connection, gone)
-        return len(gone)
-
-    def unused_claims(self, connection: sqlite3.Connection, age: int) -> int:
-        """How many there are."""
-        (count,) = connection.execute(self._count_claims, (age,)).fetchone()
-        return int(count)
-
-    def collect_claims(self, connection: sqlite3.Connection, age: int) -> int:
-        """Race: a claim of a key whose row is collected. One statement
-        (``test_operations_that_race_with_a_collection``);
-        a claim that comes after it makes a new row, with a new random ID.
-        """
-        return connection.execute(self._collect_claims, (age,)).rowcount
+if TYPE_CHECKING:
+    from stepcache.stores.sqlite.collecting import Collecting
+    from stepcache.stores.unused import StoredOutput, UnusedEntry
 
 
 class SqliteCollection:
     """``stores.collection.CollectingStore`` on SQLite."""
 
     _database: SqliteDatabase
-    _collecting: Collection
+    _entries: Entries
+    _clock: str
+
+    @cached_property
+    def _collecting(self) -> Collecting:
+        from stepcache.stores.sqlite.collecting import Collecting
+
+        return Collecting(self._clock, self._entries)
 
     async def least_used(
-        self, *, resting: bool, after: tuple[int, int] = START, limit: int = 500
+        self, *, resting: bool, after: tuple[int, int] | None = None, limit: int = 500
     ) -> Sequence[UnusedEntry]:
         """See ``CollectingStore``."""
         return await self._database.read_long(self._collecting.least_used, after, limit, resting=resting)
@@ -169,18 +37,17 @@ class SqliteCollection:
         """See ``CollectingStore``."""
         return await self._database.write(self._collecting.collect, tuple(entries))
 
-    async def reference_counts(self, digests: Many[str]) -> Mapping[str, int]:
+    async def reference_counts(self, digests: Collection[str]) -> Mapping[str, int]:
         """See ``CollectingStore``."""
-        check_digests(digests)
-        return await self._database.read_long(_reference_counts, digests)
+        return await self._database.read_long(self._collecting.reference_counts, digests)
 
     async def referenced_size(self) -> int:
         """See ``CollectingStore``."""
-        return await self._database.read_long(_referenced_size)
+        return await self._database.read_long(self._collecting.referenced_size)
 
     async def stored_outputs(self, *, after: int = 0, limit: int = 200) -> Sequence[StoredOutput]:
         """See ``CollectingStore``."""
-        return await self._database.read_long(_stored_outputs, after, limit)
+        return await self._database.read_long(self._collecting.stored_outputs, after, limit)
 
     async def collect_details(self) -> int:
         """See ``CollectingStore``."""
@@ -188,19 +55,19 @@ class SqliteCollection:
 
     async def unused_claims(self, age: float) -> int:
         """See ``CollectingStore``."""
-        return await self._database.read_long(self._collecting.unused_claims, milliseconds(age))
+        return await self._database.read_long(self._collecting.unused_claims, age)
 
     async def collect_claims(self, age: float) -> int:
         """See ``CollectingStore``."""
-        return await _until_none(lambda: self._database.write(self._collecting.collect_claims, milliseconds(age)))
+        return await _until_none(lambda: self._database.write(self._collecting.collect_claims, age))
 
     async def old_runs(self, *, finished_before: float, after: str = "", limit: int = 500) -> Sequence[str]:
         """See ``CollectingStore``."""
-        return await self._database.read_long(_old_runs, finished_before, after, limit)
+        return await self._database.read_long(self._collecting.old_runs, finished_before, after, limit)
 
-    async def collect_runs(self, run_ids: Many[str], *, finished_before: float) -> Sequence[str]:
+    async def collect_runs(self, run_ids: Collection[str], *, finished_before: float) -> Sequence[str]:
         """See ``CollectingStore``."""
-        return await self._database.write(_collect_runs, tuple(run_ids), finished_before)
+        return await self._database.write(self._collecting.collect_runs, tuple(run_ids), finished_before)
 
 
 async def _until_none(step: Callable[[], Awaitable[int]]) -> int:
@@ -209,28 +76,3 @@ async def _until_none(step: Callable[[], Awaitable[int]]) -> int:
     while done := await step():
         total += done
     return total
-
-
-def _reference_counts(connection: sqlite3.Connection, digests: Many[str]) -> dict[str, int]:
-    return dict(connection.execute(_REFERENCES, (json.dumps(list(dict.fromkeys(digests))),)).fetchall())
-
-
-def _referenced_size(connection: sqlite3.Connection) -> int:
-    (size,) = connection.execute(_REFERENCED_SIZE).fetchone()
-    return int(size)
-
-
-def _stored_outputs(connection: sqlite3.Connection, after: int, limit: int) -> list[StoredOutput]:
-    return [StoredOutput(*row) for row in connection.execute(_OUTPUTS, (after, limit))]
-
-
-def _old_runs(connection: sqlite3.Connection, before: float, after: str, limit: int) -> list[str]:
-    return [run_id for (run_id,) in connection.execute(_OLD_RUNS, (before, after, limit))]
-
-
-def _collect_runs(connection: sqlite3.Connection, run_ids: Sequence[str], before: float) -> list[str]:
-    """Race: a run that goes on. Its state is in the statement (``test_a_run_that_goes_on_is_spared``)."""
-    rows = connection.execute(_COLLECT_RUNS, (before, json.dumps(run_ids))).fetchall()
-    connection.executemany("DELETE FROM tasks WHERE run_id = ?", rows)
-    connection.executemany("DELETE FROM run_requests WHERE run_id = ?", rows)
-    return [run_id for (run_id,) in rows]

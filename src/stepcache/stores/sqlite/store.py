@@ -26,7 +26,6 @@ from stepcache.stores.entry import UNLIMITED, Description, Entry, Record
 from stepcache.stores.runs import RunRow, TaskRow
 from stepcache.stores.sqlite import run_table, schema
 from stepcache.stores.sqlite.claims import ClaimRequest, Claims
-from stepcache.stores.sqlite.collection import Collection as Collecting
 from stepcache.stores.sqlite.collection import SqliteCollection
 from stepcache.stores.sqlite.database import SqliteDatabase, Synchronous
 from stepcache.stores.sqlite.entries import Entries
@@ -64,7 +63,7 @@ class SqliteStore(SqliteCollection):
         statements = Statements(clock)
         self._entries = Entries(statements)
         self._claims = Claims(statements, self._entries)
-        self._collecting = Collecting(clock, self._entries)
+        self._clock = clock
 
     @property
     def url(self) -> str:
