@@ -12,7 +12,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -37,6 +37,13 @@ class Gate:
         self._lock = threading.Lock()
         self._descriptor = -1
         self._process = 0
+        self._close: Callable[[], object] = _nothing
+
+    def close(self) -> None:
+        """Let go of its file, which is opened again when it is needed. Not to be called while the gate is held."""
+        with self._lock:
+            self._process = 0
+            self._close()
 
     @contextmanager
     def passed(self, *, wait: bool) -> Iterator[bool]:
@@ -86,7 +93,7 @@ class Gate:
             self._path.parent.mkdir(exist_ok=True)
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             self._process = os.getpid()
-            weakref.finalize(self, _close, self._descriptor, self._process)
+            self._close = weakref.finalize(self, _close, self._descriptor, self._process)
         return self._descriptor
 
     def _stuck(self) -> ArtifactStoreUnavailableError:
@@ -106,6 +113,10 @@ def _taken(descriptor: int, kind: int) -> bool:
             raise NoLocksError(error.strerror) from error
         raise
     return True
+
+
+def _nothing() -> None:
+    pass
 
 
 def _close(descriptor: int, process: int) -> None:

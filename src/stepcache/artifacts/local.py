@@ -90,6 +90,7 @@ class LocalArtifactStore:
     def close(self) -> None:
         """See the contract."""
         self._pins.close()
+        self._gate.close()
 
     def register(self, identity: str, url: str) -> None:
         """Note that the store of entries with this identity keeps its outputs here."""
