@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from stepcache.executors.environments import trees
+from stepcache.executors.environments import file_lock, trees
 from stepcache.executors.environments.layer_use import MARKER, LayerUse
 
 _LONGEST_WORK: Final = 86400.0
@@ -27,9 +27,9 @@ def collect(home: Path, unused_for: float, *, dry_run: bool) -> CollectedLayers:
     """Delete the installed packages below ``home`` that were taken into use by nobody for so many seconds, and are
     in use by nobody now. What they were resolved to is kept: they are installed again when they are needed.
 
-    Race: a run that takes a layer into use. Who uses it holds a lock, and who moves it out another one; who comes
-    later finds nothing (``test_a_layer_that_was_collected_meanwhile_is_made_again``). It is moved to a name that
-    whoever makes it again clears away, so that dying on the way leaves nothing for ever.
+    Race: a run that takes a layer into use, or makes it again. Both do so under locks that are held while it is
+    moved; who comes later finds nothing (``test_a_layer_that_was_collected_meanwhile_is_made_again``). It is moved
+    to a name that whoever makes it again clears away, so that dying on the way leaves nothing for ever.
     """
     directory, before = home / "environments" / "layers", time.time() - unused_for
     layers = size = 0
@@ -40,23 +40,28 @@ def collect(home: Path, unused_for: float, *, dry_run: bool) -> CollectedLayers:
             continue
         if not _is_unused(path, before):
             continue
-        use = LayerUse.prevent(path)
-        if use is None:
-            continue
-        try:
-            layers, size = layers + 1, size + trees.summary(path, MARKER).bytes
-            if not dry_run:
-                _remove(path)
-        finally:
-            use.end()
+        bytes_of_it = trees.summary(path, MARKER).bytes
+        aside = None if dry_run else path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+        if _moved(path, aside):
+            layers, size = layers + 1, size + bytes_of_it
+            if aside is not None:
+                trees.remove(aside)
     return CollectedLayers(layers, size)
 
 
-def _remove(path: Path) -> None:
-    aside = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-    path.chmod(0o755)
-    path.rename(aside)
-    trees.remove(aside)
+def _moved(path: Path, aside: Path | None) -> bool:
+    """Move the layer ``aside``, if that is given; False when somebody uses it, or is about to."""
+    with file_lock.taken(path.with_name(f"{path.name}.lock")) as is_taken:
+        use = LayerUse.prevent(path) if is_taken else None
+        if use is None:
+            return False
+        try:
+            if aside is not None:
+                path.chmod(0o755)
+                path.rename(aside)
+        finally:
+            use.end()
+    return True
 
 
 def _is_unused(path: Path, before: float) -> bool:
