@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import secrets
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from stepcache.cli import gc as gc_command
 from tests.cli.collected import entries, execute, files, let_pass, objects, pipeline, referenced
 from tests.cli.running import call, document, reasons, results
 
@@ -286,3 +288,13 @@ def test_what_cannot_be_read_is_no_garbage(home: Path, arguments: tuple[str, ...
     ended = call(home, "gc", "--older-than", "PT0S", *arguments)
     assert (ended.returncode, ended.stdout) == (3, "")
     assert len(objects(home)) == 3
+
+
+def test_every_option_and_every_field_is_described(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "gc.md").read_text()
+    parser = argparse.ArgumentParser()
+    gc_command.add_arguments(parser)
+    options = {option for action in parser._actions for option in action.option_strings} - {"-h", "--help"}
+    assert [option for option in options if f"`{option}" not in text] == []
+    fields = gc(tmp_path / "home", "--dry-run").keys() - {"dry_run"}
+    assert [name for name in fields if f"`{name}`" not in text] == []
