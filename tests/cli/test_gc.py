@@ -16,6 +16,7 @@ import pytest
 from stepcache.cli import gc as gc_command
 from tests.cli.collected import entries, execute, files, let_pass, objects, pipeline, referenced
 from tests.cli.running import call, document, reasons, results
+from tests.pipelines.nested import chain
 
 NOTHING = {"artifacts": 0, "bytes": 0}
 
@@ -298,3 +299,18 @@ def test_every_option_and_every_field_is_described(tmp_path: Path) -> None:
     assert [option for option in options if f"`{option}" not in text] == []
     fields = gc(tmp_path / "home", "--dry-run").keys() - {"dry_run"}
     assert [name for name in fields if f"`{name}`" not in text] == []
+
+
+def test_a_nested_pipeline_keeps_the_entries_of_its_tasks_in_use(tmp_path: Path) -> None:
+    home, trace = tmp_path / "home", tmp_path / "trace"
+    nested = chain(tmp_path / "chain.yaml", trace)
+    assert call(home, "run", nested).returncode == 0
+    let_pass(home, 31)
+    assert call(home, "run", nested).returncode == 0  # one hit, of the whole
+    assert gc(home, "--older-than", "P30D")["entries"] == 0
+    assert document(call(home, "run", nested, "--json"))["tasks"][0]["cache"]["tasks"] == 3
+    let_pass(home, 30.01)
+    execute(home, "UPDATE execution_details SET used_at = used_at + 1800000 WHERE task <> 'inner'")
+    assert gc(home, "--older-than", "P30D")["components"] == [
+        {"pipeline": "chain", "component": "comp-inner", "entries": 1, "artifacts": 0, "bytes": 0}
+    ]
