@@ -99,9 +99,8 @@ def test_a_dry_run_tells_what_the_next_one_does(home: Path) -> None:
     assert dry.pop("dry_run") is True
     assert wet.pop("dry_run") is False
     assert wet.pop("leftovers") >= dry.pop("leftovers") == 0
-    assert wet.pop("runs")["runs"] == 1
-    assert dry.pop("runs")["runs"] == 0  # an entry that goes is needed by nobody, but it is still there
     assert dry == wet
+    assert dry["runs"]["runs"] == 1
 
 
 def test_a_home_that_is_not_there_is_not_made_by_a_dry_run(tmp_path: Path) -> None:
@@ -140,7 +139,7 @@ def test_people_read_a_table(home: Path) -> None:
         ["total", "2", "3", "2.01", "kB"],
     ]
     assert lines[4] == "0 B of artifacts would be left"
-    assert lines[5] == "also would be deleted: 2 claims"
+    assert lines[5] == "would also be deleted: 2 claims"
     assert [line.split() for line in told(home, "--older-than", "P30D")[:1]] == [
         ["freed", "entries", "artifacts", "bytes"]
     ]

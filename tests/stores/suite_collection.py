@@ -209,29 +209,32 @@ class CollectionSuite:
         await world.store.save_tasks(
             [TaskRow("run", "task", 0, "SUCCEEDED"), TaskRow("young", "task", 0, "SUCCEEDED")]
         )
-        assert list(await world.store.old_runs(finished_before=100.0)) == ["run"]
-        assert list(await world.store.collect_runs(["run", "young", "unknown"], finished_before=100.0)) == ["run"]
+        assert await world.store.ended_runs(before=100.0) == {"run": 0}
+        assert list(await world.store.collect_runs(["run", "young", "unknown"], before=100.0)) == ["run"]
         assert await (await world.another()).run("run") is None
         assert list(await world.store.tasks("run")) == []
         assert len(await world.store.tasks("young")) == 1
-        assert list(await world.store.collect_runs([], finished_before=100.0)) == []
+        assert list(await world.store.collect_runs([], before=100.0)) == []
 
     @pytest.mark.parametrize("state", ["PENDING", "RUNNING", "CANCELING"])
     async def test_a_run_that_goes_on_is_spared(self, world: World, state: str) -> None:
         await world.store.save_run(replace(RUN, state=state, finished_at=0.0))
-        assert list(await world.store.old_runs(finished_before=100.0)) == []
-        assert list(await world.store.collect_runs(["run"], finished_before=100.0)) == []
+        assert await world.store.ended_runs(before=100.0) == {}
+        assert list(await world.store.collect_runs(["run"], before=100.0)) == []
         assert await world.store.run("run") is not None
 
-    async def test_a_run_that_an_entry_is_from_is_kept(self, world: World) -> None:
+    async def test_runs_are_told_with_the_entries_that_are_from_them(self, world: World) -> None:
         for name in ("a", "run", "z"):
             await world.store.save_run(replace(RUN, run_id=name))
-        await world.store.put(a_key(), made(run_id="run"))
-        assert list(await world.store.old_runs(finished_before=100.0)) == ["a", "z"]
-        assert list(await world.store.old_runs(finished_before=100.0, limit=1)) == ["a"]
-        assert list(await world.store.old_runs(finished_before=100.0, after="a")) == ["z"]
-        await world.store.invalidate(a_key())
-        assert list(await world.store.old_runs(finished_before=100.0)) == ["a", "run", "z"]
+        for name in ("one", "two"):
+            await world.store.put(a_key(name), made(run_id="run"))
+        found = await world.store.ended_runs(before=100.0)
+        assert list(found.items()) == [("a", 0), ("run", 2), ("z", 0)]
+        assert await world.store.ended_runs(before=100.0, limit=2) == {"a": 0, "run": 2}
+        assert await world.store.ended_runs(before=100.0, after="run") == {"z": 0}
+        assert {entry.run_id for entry in (await unused(world.store)).values()} == {"run"}
+        await world.store.invalidate(a_key("one"))
+        assert (await world.store.ended_runs(before=100.0))["run"] == 1
 
     async def test_what_rests_on_others_keeps_them_in_use(self, world: World) -> None:
         """However often it is used itself: their mark is never more than an hour older than the moment of a use."""

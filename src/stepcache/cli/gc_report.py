@@ -72,7 +72,7 @@ def _verified(found: Verification, *, dry_run: bool) -> Iterator[str]:
 
 
 def _lines(work: Work) -> Iterator[str]:
-    freed, done = work.freed, "would be deleted" if work.dry_run else "deleted"
+    freed, done = work.freed, "would also be deleted" if work.dry_run else "also deleted"
     if not freed.total.entries and not freed.total.artifacts:
         yield "nothing to free" if work.dry_run else "nothing was to be freed"
     yield f"{shown(work.kept)} of artifacts {'would be ' if work.dry_run else ''}left"
@@ -87,7 +87,7 @@ def _lines(work: Work) -> Iterator[str]:
     ]
     told = [_count(number, one, many) for number, one, many in others if number]
     if told:
-        yield f"also {done}: {', '.join(told)}"
+        yield f"{done}: {', '.join(told)}"
 
 
 def _count(number: int, one: str, many: str = "") -> str:

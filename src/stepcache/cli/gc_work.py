@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -123,6 +124,7 @@ class _Collection:
         self._work = Work(wish.dry_run)
         self._local = cast("LocalArtifactStore", here.cache.artifacts)
         self._artifacts = self._local.collection()
+        self._going: Mapping[str, int] = {}
 
     async def run(self) -> Work:
         work, wish, store = self._work, self._wish, self._here.store
@@ -135,7 +137,7 @@ class _Collection:
         if wish.verify:
             work.verification = await verify(store, self._local, dry_run=wish.dry_run)
         collector = Collector(store, self._artifacts, self._others, identity=identity, dry_run=wish.dry_run)
-        work.freed = collector.freed
+        work.freed, self._going = collector.freed, collector.runs
         await collector.collect_entries(Limits(wish.older_than, wish.max_size))
         if not wish.entries_only:
             await collector.collect_artifacts()
@@ -155,7 +157,9 @@ class _Collection:
         if age is None:
             return
         if self._wish.runs:
-            self._work.runs = await old_runs.collect(self._here.store, home, age, dry_run=dry_run)
+            self._work.runs = await old_runs.collect(
+                self._here.store, home, age, going=self._going, dry_run=dry_run
+            )
         self._work.layers = await asyncio.to_thread(unused_layers.collect, home, age, dry_run=dry_run)
         self._work.pipelines = KeptSpecs(home / "pipelines").collect(age, dry_run=dry_run)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,20 +21,24 @@ class CollectedRuns:
     bytes: int
 
 
-async def collect(store: CollectingStore, home: Path, ended_for: float, *, dry_run: bool) -> CollectedRuns:
+async def collect(
+    store: CollectingStore, home: Path, ended_for: float, *, going: Mapping[str, int], dry_run: bool
+) -> CollectedRuns:
     """Delete the rows and logs of runs that ended more than so many seconds ago, by the engines' clocks.
 
-    Kept: runs that have not ended, and those that an entry's result is from, whose log it names. Logs go first: who
-    is killed on the way leaves rows, which are found again.
+    Kept: runs that have not ended, and those that an entry's result is from, whose log it names. In a dry run, the
+    entries that would have gone before are still there: so many of each run are ``going``. Logs go first: who is
+    killed on the way leaves rows, which are found again.
     """
     before = time.time() - ended_for
     runs = size = 0
     after = ""
-    while page := await store.old_runs(finished_before=before, after=after):
-        directories = [directory for run_id in page if (directory := _logs(home, run_id)) is not None]
+    while page := await store.ended_runs(before=before, after=after):
+        old = [run_id for run_id, entries in page.items() if entries <= (going.get(run_id, 0) if dry_run else 0)]
+        directories = [directory for run_id in old if (directory := _logs(home, run_id)) is not None]
         size += await asyncio.to_thread(_clear, directories, dry_run=dry_run)
-        runs += len(page) if dry_run else len(await store.collect_runs(page, finished_before=before))
-        after = page[-1]
+        runs += len(old) if dry_run else len(await store.collect_runs(old, before=before))
+        after = list(page)[-1]
     return CollectedRuns(runs, size)
 
 

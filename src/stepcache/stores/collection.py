@@ -53,12 +53,12 @@ class CollectingStore(Protocol):
         how many that were. Whoever claims such a key meanwhile keeps what was granted.
         """
 
-    async def old_runs(self, *, finished_before: float, after: str = "", limit: int = 500) -> Sequence[str]:
+    async def ended_runs(self, *, before: float, after: str = "", limit: int = 500) -> Mapping[str, int]:
         """The IDs, in order, of runs that ended before a moment of the engines' clocks, seconds since the epoch,
-        and that no entry's result is from; those behind ``after``, at most ``limit``.
+        and how many entries have their results from each; those behind ``after``, at most ``limit``.
         """
 
-    async def collect_runs(self, run_ids: Collection[str], *, finished_before: float) -> Sequence[str]:
+    async def collect_runs(self, run_ids: Collection[str], *, before: float) -> Sequence[str]:
         """Delete those of these runs that ended before the moment, their tasks and requests, in one transaction;
         the IDs of those that were there. A run that has not ended is spared.
         """

@@ -87,17 +87,17 @@ class MemoryCollection:
                 del state.claims[key]
         return len(keys)
 
-    async def old_runs(self, *, finished_before: float, after: str = "", limit: int = 500) -> Sequence[str]:
+    async def ended_runs(self, *, before: float, after: str = "", limit: int = 500) -> Mapping[str, int]:
         """See ``CollectingStore``."""
         with self._state.held(closed=self._closed) as state:
-            needed = {stored.record.description.run_id for stored in state.entries.values()}
-            ended = [name for name in state.runs if _has_ended(state, name, finished_before)]
-        return sorted(name for name in ended if name > after and name not in needed)[:limit]
+            needed = Counter(stored.record.description.run_id for stored in state.entries.values())
+            ended = sorted(name for name in state.runs if name > after and _has_ended(state, name, before))
+        return {name: needed[name] for name in ended[:limit]}
 
-    async def collect_runs(self, run_ids: Collection[str], *, finished_before: float) -> Sequence[str]:
+    async def collect_runs(self, run_ids: Collection[str], *, before: float) -> Sequence[str]:
         """See ``CollectingStore``."""
         with self._state.held(closed=self._closed) as state:
-            gone = [run_id for run_id in run_ids if _has_ended(state, run_id, finished_before)]
+            gone = [run_id for run_id in run_ids if _has_ended(state, run_id, before)]
             for run_id in gone:
                 del state.runs[run_id]
             state.tasks = {place: task for place, task in state.tasks.items() if task.run_id not in gone}
@@ -114,6 +114,7 @@ def _unused(key: str, stored: StoredEntry, now: int) -> UnusedEntry:
         unused_for=(now - stored.used_at) / 1000,
         pipeline=described.pipeline,
         component=described.component,
+        run_id=described.run_id,
         artifacts=tuple({artifact.digest: artifact for artifact in stored.record.artifacts}.values()),
     )
 

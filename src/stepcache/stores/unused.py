@@ -31,6 +31,8 @@ class UnusedEntry:
     """Seconds since then, by the store's clock."""
     pipeline: str
     component: str
+    run_id: str
+    """The run that the result is from."""
     artifacts: tuple[ArtifactReference, ...] = ()
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,8 @@ class Collector:
             stray_age: see ``STRAY_AGE``.
         """
         self.freed = Freed()
+        self.runs: Counter[str] = Counter()
+        """How many entries of each run went, or would."""
         self._store = store
         self._artifacts = artifacts
         self._stores = (store, *others.values())
@@ -157,6 +160,7 @@ class Collector:
     def _note(self, entry: UnusedEntry) -> None:
         share = self.freed.of(entry.pipeline, entry.component)
         share.entries += 1
+        self.runs[entry.run_id] += 1
         for artifact in entry.artifacts:
             if self._left.get(artifact.digest, 0) <= 0:
                 self._owners[artifact.digest] = (entry.pipeline, entry.component)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection as Many
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from stepcache.stores.entry import ArtifactReference
@@ -30,7 +31,8 @@ _MOST_ROWS: Final = 500
 
 _BEGINNING: Final = (-(2**62), 0)
 _LEAST_USED: Final = """
-    SELECT e."ExecutionCacheKey", e."ID", d.published_by, d.used_at, $clock - d.used_at, d.pipeline, d.component
+    SELECT e."ExecutionCacheKey", e."ID", d.published_by, d.used_at, ($clock - d.used_at) / 1000.0, d.pipeline,
+           d.component, d.run_id
       FROM execution_details d
       JOIN execution_caches e ON e."ID" = d.entry_id
      WHERE (d.used_at > :used_at OR (d.used_at = :used_at AND d.entry_id > :entry_id))
@@ -82,13 +84,14 @@ _DETACHED: Final = """
      LIMIT :limit"""
 _IS_UNUSED_CLAIM: Final = "COALESCE(released_at, lease_until) < $clock - :age"
 _HAS_ENDED: Final = f"state NOT IN {LIVE_STATES} AND finished_at < :before"
-_OLD_RUNS: Final = f"""
+_ENDED_RUNS: Final = f"""
     SELECT run_id FROM stepcache_runs WHERE {_HAS_ENDED} AND run_id > :after ORDER BY run_id LIMIT :limit"""
 _RUNS_OF_ENTRIES: Final = """
-    SELECT DISTINCT d.run_id
+    SELECT d.run_id, COUNT(*)
       FROM execution_details d
       JOIN execution_caches e ON e."ID" = d.entry_id
-     WHERE d.run_id IN ($names)"""
+     WHERE d.run_id IN ($names)
+     GROUP BY d.run_id"""
 _LOCK_RUNS: Final = f"""
     SELECT run_id FROM stepcache_runs WHERE {_HAS_ENDED} AND run_id IN ($names) ORDER BY run_id FOR UPDATE"""
 
@@ -113,11 +116,10 @@ class Collection:
                 self._of_ids(_ARTIFACTS, [row[1] for row in rows]), {}
             ):
                 artifacts.setdefault(entry_id, []).append(ArtifactReference(digest, size))
+        found = [UnusedEntry(*row) for row in rows]
         return [
-            UnusedEntry(
-                key, entry_id, by, used_at, age / 1000, pipeline, component, tuple(artifacts.get(entry_id, ()))
-            )
-            for key, entry_id, by, used_at, age, pipeline, component in rows
+            replace(entry, unused_for=float(entry.unused_for), artifacts=tuple(artifacts.get(entry.id, ())))
+            for entry in found
         ]
 
     async def collect(self, connection: Connection, entries: Sequence[UnusedEntry]) -> list[UnusedEntry]:
@@ -190,19 +192,12 @@ class Collection:
             total += await connection.execute(self._of_keys(delete, sorted(key for (key,) in rows)), {"age": age})
         return total
 
-    async def old_runs(self, connection: Connection, before: float, after: str, limit: int) -> list[str]:
-        """Page by page, so that what entries name is looked for among few."""
-        found: list[str] = []
-        while len(found) < limit:
-            values = {"before": before, "after": after, "limit": _MOST_ROWS}
-            ended = [run_id for (run_id,) in await connection.fetch(self._made(_OLD_RUNS), values)]
-            if not ended:
-                break
-            rows = await connection.fetch(*self._of_names(_RUNS_OF_ENTRIES, ended))
-            needed = {run_id for (run_id,) in rows}
-            found += [run_id for run_id in ended if run_id not in needed]
-            after = ended[-1]
-        return found[:limit]
+    async def ended_runs(self, connection: Connection, before: float, after: str, limit: int) -> dict[str, int]:
+        """Two reads: what entries name is looked for among few, as there is no index for it."""
+        values = {"before": before, "after": after, "limit": limit}
+        ended = [run_id for (run_id,) in await connection.fetch(self._made(_ENDED_RUNS), values)]
+        needed = await connection.fetch(*self._of_names(_RUNS_OF_ENTRIES, ended)) if ended else ()
+        return dict.fromkeys(ended, 0) | {str(run_id): int(count) for run_id, count in needed}
 
     async def collect_runs(self, connection: Connection, run_ids: Sequence[str], before: float) -> list[str]:
         """Race: a run that goes on. Its state is read under the lock of its row
@@ -289,15 +284,15 @@ class SqlCollection:
         self._check_writable()
         return await self._database.run(self._collecting.collect_claims, milliseconds(age))
 
-    async def old_runs(self, *, finished_before: float, after: str = "", limit: int = 500) -> Sequence[str]:
+    async def ended_runs(self, *, before: float, after: str = "", limit: int = 500) -> Mapping[str, int]:
         """See ``CollectingStore``."""
         self._check_writable()
-        return await self._database.run(self._collecting.old_runs, finished_before, after, limit)
+        return await self._database.run(self._collecting.ended_runs, before, after, limit)
 
-    async def collect_runs(self, run_ids: Many[str], *, finished_before: float) -> Sequence[str]:
+    async def collect_runs(self, run_ids: Many[str], *, before: float) -> Sequence[str]:
         """See ``CollectingStore``."""
         self._check_writable()
-        return await self._database.run(self._collecting.collect_runs, tuple(run_ids), finished_before)
+        return await self._database.run(self._collecting.collect_runs, tuple(run_ids), before)
 
 
 def _letters(number: int) -> str:

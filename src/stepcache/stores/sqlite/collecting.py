@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Final
 
 from stepcache.stores.entry import ArtifactReference
@@ -26,7 +27,7 @@ _MOST_ROWS: Final = 1000
 _BEGINNING: Final = (-(2**62), 0)
 _LEAST_USED: Final = """
     SELECT e.ExecutionCacheKey, e.ID, d.published_by, d.used_at, ($clock - d.used_at) / 1000.0, d.pipeline,
-           d.component
+           d.component, d.run_id
       FROM execution_details d
       JOIN execution_caches e ON e.ID = d.entry_id
      WHERE (d.used_at, d.entry_id) > (:used_at, :id) AND (e.ExecutionTemplate LIKE :pattern) = :resting
@@ -74,12 +75,15 @@ _COLLECT_CLAIMS: Final = f"""
     DELETE FROM execution_claims
      WHERE cache_key IN (SELECT cache_key FROM execution_claims WHERE {_IS_UNUSED_CLAIM} LIMIT {_MOST_ROWS})"""
 _HAS_ENDED: Final = f"state NOT IN {LIVE_STATES} AND finished_at < ?"
-_OLD_RUNS: Final = f"""
-    SELECT run_id
-      FROM runs
-     WHERE {_HAS_ENDED} AND run_id > ?
-       AND run_id NOT IN (SELECT d.run_id FROM execution_details d JOIN execution_caches e ON e.ID = d.entry_id)
-     ORDER BY run_id
+_ENDED_RUNS: Final = f"""
+    SELECT r.run_id, COALESCE(n.entries, 0)
+      FROM runs r
+      LEFT JOIN (SELECT d.run_id, COUNT(*) AS entries
+                   FROM execution_details d
+                   JOIN execution_caches e ON e.ID = d.entry_id
+                  GROUP BY d.run_id) n ON n.run_id = r.run_id
+     WHERE {_HAS_ENDED} AND r.run_id > ?
+     ORDER BY r.run_id
      LIMIT ?"""
 _COLLECT_RUNS: Final = f"""
     DELETE FROM runs WHERE {_HAS_ENDED} AND run_id IN (SELECT value FROM json_each(?)) RETURNING run_id"""
@@ -111,10 +115,7 @@ class Collecting:
         artifacts: dict[int, list[ArtifactReference]] = {}
         for entry_id, digest, size in connection.execute(_ARTIFACTS, (json.dumps([row[1] for row in rows]),)):
             artifacts.setdefault(entry_id, []).append(ArtifactReference(digest, size))
-        return [
-            UnusedEntry(key, entry_id, by, used_at, age, pipeline, component, tuple(artifacts.get(entry_id, ())))
-            for key, entry_id, by, used_at, age, pipeline, component in rows
-        ]
+        return [replace(UnusedEntry(*row), artifacts=tuple(artifacts.get(row[1], ()))) for row in rows]
 
     def collect(self, connection: sqlite3.Connection, entries: Sequence[UnusedEntry]) -> list[UnusedEntry]:
         """Race: a collection, and a hit that is counted, a refresh, or a claim. The conditions are in the statement
@@ -169,9 +170,9 @@ class Collecting:
         return [StoredOutput(*row) for row in connection.execute(_OUTPUTS, (after, limit))]
 
     @staticmethod
-    def old_runs(connection: sqlite3.Connection, before: float, after: str, limit: int) -> list[str]:
+    def ended_runs(connection: sqlite3.Connection, before: float, after: str, limit: int) -> dict[str, int]:
         """One read."""
-        return [run_id for (run_id,) in connection.execute(_OLD_RUNS, (before, after, limit))]
+        return dict(connection.execute(_ENDED_RUNS, (before, after, limit)).fetchall())
 
     @staticmethod
     def collect_runs(connection: sqlite3.Connection, run_ids: Sequence[str], before: float) -> list[str]:

@@ -61,13 +61,13 @@ class SqliteCollection:
         """See ``CollectingStore``."""
         return await _until_none(lambda: self._database.write(self._collecting.collect_claims, age))
 
-    async def old_runs(self, *, finished_before: float, after: str = "", limit: int = 500) -> Sequence[str]:
+    async def ended_runs(self, *, before: float, after: str = "", limit: int = 500) -> Mapping[str, int]:
         """See ``CollectingStore``."""
-        return await self._database.read_long(self._collecting.old_runs, finished_before, after, limit)
+        return await self._database.read_long(self._collecting.ended_runs, before, after, limit)
 
-    async def collect_runs(self, run_ids: Collection[str], *, finished_before: float) -> Sequence[str]:
+    async def collect_runs(self, run_ids: Collection[str], *, before: float) -> Sequence[str]:
         """See ``CollectingStore``."""
-        return await self._database.write(self._collecting.collect_runs, tuple(run_ids), finished_before)
+        return await self._database.write(self._collecting.collect_runs, tuple(run_ids), before)
 
 
 async def _until_none(step: Callable[[], Awaitable[int]]) -> int:
