@@ -14,7 +14,7 @@ from stepcache.cache.retention.collector import Collector, Limits
 from stepcache.cache.retention.freed import Freed
 from stepcache.cache.retention.users import check_users
 from stepcache.cache.retention.verification import Verification, verify
-from stepcache.cli import places
+from stepcache.cli import gc_progress, places
 from stepcache.errors import InputError
 from stepcache.executors.environments import unused_layers
 from stepcache.executors.environments.unused_layers import CollectedLayers
@@ -135,7 +135,8 @@ class _Collection:
             if not wish.dry_run:
                 self._artifacts.check_locks()
         if wish.verify:
-            work.verification = await verify(store, self._local, dry_run=wish.dry_run)
+            with gc_progress.verifying() as told:
+                work.verification = await verify(store, self._local, dry_run=wish.dry_run, progress=told)
         collector = Collector(store, self._artifacts, self._others, identity=identity, dry_run=wish.dry_run)
         work.freed, self._going = collector.freed, collector.runs
         await collector.collect_entries(Limits(wish.older_than, wish.max_size))
