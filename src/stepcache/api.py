@@ -13,11 +13,13 @@ from stepcache.cache.cache import Cache
 from stepcache.errors import InputError
 from stepcache.settings import Settings
 from stepcache.stores.contract import Store
+from stepcache.stores.identity import identity
 
 if TYPE_CHECKING:
     from stepcache.artifacts.local import LocalArtifactStore
 
 _ARTIFACTS = "artifacts"
+_ONE_PROCESS = "memory://"
 
 
 def open(  # noqa: A001 - read as stepcache.open
@@ -59,14 +61,17 @@ async def opened(settings: Settings) -> AsyncIterator[Cache]:
     store = await open_store(settings.store)
     try:
         artifacts = await _artifacts(store, settings.artifacts)
-        async with Cache(
-            store,
-            artifacts,
-            lease=settings.lease,
-            same_host=settings.same_host,
-            longest_pause=settings.poll,
-        ) as cache:
-            yield cache
+        try:
+            async with Cache(
+                store,
+                artifacts,
+                lease=settings.lease,
+                same_host=settings.same_host,
+                longest_pause=settings.poll,
+            ) as cache:
+                yield cache
+        finally:
+            artifacts.close()
     finally:
         await store.close()
 
@@ -88,8 +93,8 @@ async def opened_to_read(settings: Settings) -> AsyncIterator[Cache]:
         if known is None:  # nothing was ever stored
             artifacts = LocalArtifactStore(settings.artifacts, "", read_only=True)
         else:
-            identity = _agreed(store, known, settings.artifacts)
-            artifacts = LocalArtifactStore.open(settings.artifacts, identity, read_only=True)
+            agreed = _agreed(store, known, settings.artifacts)
+            artifacts = LocalArtifactStore.open(settings.artifacts, agreed, read_only=True)
         async with Cache(store, artifacts) as cache:
             yield cache
     finally:
@@ -112,7 +117,10 @@ async def _artifacts(store: Store, root: Path) -> LocalArtifactStore:
     if known is None:
         made = LocalArtifactStore.open(root)
         known = await store.settle(_ARTIFACTS, json.dumps({"location": location, "id": made.identity}))
-    return LocalArtifactStore.open(root, _agreed(store, known, root))
+    artifacts = LocalArtifactStore.open(root, _agreed(store, known, root))
+    if store.url != _ONE_PROCESS:  # what that has ends with the pins of its process
+        artifacts.register(await identity(store), store.url)
+    return artifacts
 
 
 def _agreed(store: Store, known: str, root: Path) -> str:

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,17 @@ def test_a_directory_that_cannot_be_written_harms_nothing(tmp_path: Path) -> Non
     kept = KeptSpecs(tmp_path / "pipelines")
     assert loading.load(SAMPLES[0], kept).name
     kept.write()
+
+
+def test_what_was_not_used_for_long_goes(tmp_path: Path) -> None:
+    kept = KeptSpecs(tmp_path / "pipelines")
+    for sample in SAMPLES[:2]:
+        loading.load(sample, kept)
+    kept.write()
+    for file in (tmp_path / "pipelines").iterdir():
+        os.utime(file, times=(0, 0))
+    assert kept.collect(3600, dry_run=True) == 2
+    loading.load(SAMPLES[0], kept)  # which marks it as used
+    assert kept.collect(3600, dry_run=False) == 1
+    assert len(list((tmp_path / "pipelines").iterdir())) == 1
+    assert KeptSpecs(tmp_path / "nowhere").collect(0, dry_run=False) == 0

@@ -14,7 +14,7 @@ from stepcache.stores.claim import Busy, Claim, Granted, Hit, Invalidated, Lost,
 from stepcache.stores.contract import Store
 from tests.stores.world import World, a_key, a_record, ask, grant, publish
 
-MOST_STATEMENTS = 12
+MOST_STATEMENTS = 14
 
 
 class Arena(Protocol):
@@ -156,7 +156,8 @@ async def granted_or_revoked(scene: Scene, claimed: Any, invalidated: Invalidate
     assert isinstance(answer, Published) or invalidated.claim
 
 
-RACES: dict[tuple[str, str], tuple[Callable[[Scene], Awaitable[None]], Callable[..., Awaitable[None]]]] = {
+Race = tuple[Callable[[Scene], Awaitable[None]], Callable[..., Awaitable[None]]]
+RACES: dict[tuple[str, str], Race] = {
     ("claim", "claim"): (nothing, one_claim),
     ("put", "put"): (nothing, one_row),
     ("publish", "claim"): (held, busy_or_hit),
@@ -178,21 +179,30 @@ class RaceSuite:
     async def test_operations_that_race_come_one_after_the_other(
         self, arena: Arena, names: tuple[str, str], turned: bool
     ) -> None:
-        prepare, check = RACES[names]
-        calls = [OPERATIONS[name.split()[0]] for name in (names[::-1] if turned else names)]
-        reached = 0
-        for number in range(MOST_STATEMENTS):
-            scene = Scene(arena.world, a_key(number))
-            await prepare(scene)
-            one, other, stood_still = await arena.interleaved(
-                lambda store, scene=scene: calls[0](store, scene),  # type: ignore[misc]
-                number,
-                lambda store, scene=scene: calls[1](store, scene),  # type: ignore[misc]
-                turned=turned,
-            )
-            await check(scene, *((other, one) if turned else (one, other)))
-            assert await arena.world.store.duplicates() == []
-            reached += stood_still
-            if not stood_still:
-                break
-        assert 1 <= reached < MOST_STATEMENTS  # there is something to come between, and none was left out
+        await come_one_after_the_other(
+            arena, [OPERATIONS[name.split()[0]] for name in names], RACES[names], turned=turned
+        )
+
+
+async def come_one_after_the_other(arena: Arena, calls: Sequence[Operation], race: Race, *, turned: bool) -> None:
+    """Force each interleaving of two ``calls``, the second of them first if ``turned``, each on a scene of its own
+    that the race prepares, and have the race check what came of it.
+    """
+    prepare, check = race
+    first, second = calls[::-1] if turned else calls
+    reached = 0
+    for number in range(MOST_STATEMENTS):
+        scene = Scene(arena.world, a_key(number))
+        await prepare(scene)
+        one, other, stood_still = await arena.interleaved(
+            lambda store, scene=scene: first(store, scene),  # type: ignore[misc]
+            number,
+            lambda store, scene=scene: second(store, scene),  # type: ignore[misc]
+            turned=turned,
+        )
+        await check(scene, *((other, one) if turned else (one, other)))
+        assert await arena.world.store.duplicates() == []
+        reached += stood_still
+        if not stood_still:
+            break
+    assert 1 <= reached < MOST_STATEMENTS  # there is something to come between, and none was left out

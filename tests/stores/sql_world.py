@@ -23,6 +23,7 @@ TABLES = (
     "stepcache_runs",
     "stepcache_run_requests",
     "stepcache_tasks",
+    "stepcache_run_requests",
 )
 
 

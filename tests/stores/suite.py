@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from tests.stores.suite_browsing import BrowsingSuite
 from tests.stores.suite_claims import ClaimSuite
+from tests.stores.suite_collection import CollectionSuite
 from tests.stores.suite_doors import DoorSuite
 from tests.stores.suite_entries import EntrySuite
 from tests.stores.suite_fencing import FencingSuite
@@ -35,6 +36,7 @@ class StoreSuite(
     BrowsingSuite,
     HistorySuite,
     StatisticsSuite,
+    CollectionSuite,
     DoorSuite,
 ):
     """All of it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -42,6 +43,22 @@ def check(path: Path) -> None:
     for name, status in _checked(path):
         if stat.S_ISREG(status.st_mode):
             _check_readable(path / os.fsdecode(name))
+
+
+def drop_from_memory(path: Path) -> None:
+    """Have the system forget what it has in memory of the file or directory at ``path``, as far as it does so, so
+    that the next reading is of the disk. Never raises.
+    """
+    with contextlib.suppress(OSError):
+        files = [path] if not path.is_dir() else [path / os.fsdecode(name) for name, _ in below(path)]
+        for file in files:
+            if file.is_symlink() or not file.is_file():
+                continue
+            descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            finally:
+                os.close(descriptor)
 
 
 def below(root: Path) -> Iterator[tuple[bytes, os.stat_result]]:

@@ -6,6 +6,7 @@ I/O error, no permission, no space). That is never reported as a missing artifac
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,16 @@ class ArtifactStore(Protocol):
     @property
     def location(self) -> str:
         """The URI that names this store to every process that uses it."""
+
+    def pin(self, artifacts: Iterable[Artifact], *, wait: bool = True) -> bool:
+        """Keep ``artifacts`` from being collected until this store is closed, or its process dies: to be asked
+        before it is looked whether they are there. What is ingested is pinned by that.
+
+        Quick, and without ``wait`` never blocks: False, and nothing is pinned, where collection is in the way.
+        """
+
+    def close(self) -> None:
+        """Let go of what is pinned. Idempotent; what is used after it is pinned anew."""
 
     def scratch(self) -> Path:
         """A new empty directory on the same file system, so that ``ingest`` can move out of it by rename."""
@@ -54,8 +65,10 @@ class ArtifactStore(Protocol):
         its bytes were last known to be right. False means "not known"; never hashes, always quick.
         """
 
-    def verify(self, artifact: Artifact) -> Verdict:
-        """Whether the bytes are there and are the bytes that were stored; hashes when that is not ``proven``."""
+    def verify(self, artifact: Artifact, *, anew: bool = False) -> Verdict:
+        """Whether the bytes are there and are the bytes that were stored; hashes when that is not ``proven``, and
+        with ``anew`` in any case what is on the disk, not what is left of it in memory.
+        """
 
     def remove(self, artifact: Artifact) -> bool:
         """Delete a stored artifact; False if there was none."""

@@ -1,9 +1,9 @@
 """The artifact store on a local disk, or on any file system that is mounted here.
 
 Below its root: ``objects/ab/abcd…``, each file under its digest, and ``objects/ab/abcd….dir`` likewise each
-directory; ``proofs``, what verifications saw; ``scratch``, outputs in the making; and the marker
-``stepcache-artifacts.json``. A root without its marker is a share that is not mounted, or the wrong place:
-"unavailable", never "missing" (protocol.md, Operations).
+directory; ``proofs``, what verifications saw; ``scratch``, outputs in the making; ``pins``, what processes rely on;
+``users``, which stores keep their outputs here; and the marker ``stepcache-artifacts.json``. A root without its
+marker is a share that is not mounted, or the wrong place: "unavailable", never "missing" (protocol.md, Operations).
 """
 
 from __future__ import annotations
@@ -13,18 +13,24 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from stepcache.artifacts import content, marker
 from stepcache.artifacts.artifact import Artifact, Kind, Verdict
+from stepcache.artifacts.gate import Gate
 from stepcache.artifacts.intake import rename, taken
 from stepcache.artifacts.marker import MARKER
+from stepcache.artifacts.pins import Pins, object_name
 from stepcache.artifacts.proofs import Proofs, UnwrittenProofs, look_at
 from stepcache.artifacts.scratch import Scratch, remove
+from stepcache.artifacts.users import Users
 from stepcache.errors import ArtifactStoreUnavailableError, InputError
+
+if TYPE_CHECKING:
+    from stepcache.artifacts.collection import ArtifactCollection
 
 _IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
@@ -46,6 +52,10 @@ class LocalArtifactStore:
         self._objects = root / "objects"
         self._proofs = (UnwrittenProofs if read_only else Proofs)(root / "proofs")
         self._scratch = Scratch(root / "scratch")
+        self._gate = Gate(root / "pins")
+        self._pins = Pins(root / "pins", self._gate)
+        self._users = Users(root / "users")
+        self._read_only = read_only
 
     @classmethod
     def open(cls, root: Path, identity: str | None = None, *, read_only: bool = False) -> Self:
@@ -67,6 +77,31 @@ class LocalArtifactStore:
     def location(self) -> str:
         """See the contract."""
         return self._root.as_uri()
+
+    def pin(self, artifacts: Iterable[Artifact], *, wait: bool = True) -> bool:
+        """See the contract. A store that is only read pins nothing: nobody relies on what it tells."""
+        if self._read_only:
+            return True
+        with _explained(self._root):
+            if not self._pins.is_begun:
+                self._check()  # nothing is made where no share is mounted
+            return self._pins.pin(artifacts, wait=wait)
+
+    def close(self) -> None:
+        """See the contract."""
+        self._pins.close()
+        self._gate.close()
+
+    def register(self, identity: str, url: str) -> None:
+        """Note that the store of entries with this identity keeps its outputs here."""
+        with _explained(self._root):
+            self._users.register(identity, url)
+
+    def collection(self) -> ArtifactCollection:
+        """What is here, for who collects it."""
+        from stepcache.artifacts.collection import ArtifactCollection
+
+        return ArtifactCollection(self._root, self._gate, self._users, self._scratch, read_only=self._read_only)
 
     def scratch(self) -> Path:
         """See the contract."""
@@ -93,9 +128,7 @@ class LocalArtifactStore:
 
     def path(self, artifact: Artifact) -> Path:
         """See the contract."""
-        # A file can hold the very bytes of a directory's manifest, so the kind is part of the name.
-        suffix = ".dir" if artifact.kind is Kind.DIRECTORY else ""
-        return self._objects / artifact.digest[:2] / f"{artifact.digest}{suffix}"
+        return self._objects / artifact.digest[:2] / object_name(artifact)
 
     def exists(self, artifact: Artifact) -> bool:
         """See the contract."""
@@ -117,14 +150,16 @@ class LocalArtifactStore:
             return False
         return size == artifact.size and self._proofs.holds(artifact, look)
 
-    def verify(self, artifact: Artifact) -> Verdict:
+    def verify(self, artifact: Artifact, *, anew: bool = False) -> Verdict:
         """See the contract."""
         path = self.path(artifact)
         with _explained(self._root):
             try:
                 look, changed, size = look_at(path, artifact.kind)
-                if size == artifact.size and self._proofs.holds(artifact, look):
+                if not anew and size == artifact.size and self._proofs.holds(artifact, look):
                     return Verdict.INTACT
+                if anew:
+                    content.drop_from_memory(path)
                 moment = self._proofs.moment()
                 intact = size == artifact.size and content.describe(path) == artifact
             except (IsADirectoryError, NotADirectoryError, InputError):
@@ -168,6 +203,7 @@ class LocalArtifactStore:
         stays, unless it is damaged (``test_many_processes_may_store_the_same_directory``).
         """
         artifact = content.describe(path)
+        self._pins.pin((artifact,))
         if self.verify(artifact) is Verdict.INTACT:
             return artifact
         target = self.path(artifact)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -135,8 +135,9 @@ class Cache:
         """Count a hit of what ``peek`` answered; what it rests on is noted as in use."""
         self._hits.add(reused.entry.key, reused.output.rests_on)
 
-    async def replace(self, key: str, record: Record) -> Put:
-        """Store a result without a claim, in the place of the one that stands now.
+    async def replace(self, key: str, record: Record, rests_on: Collection[str] = ()) -> Put:
+        """Store a result without a claim, in the place of the one that stands now; the entries that it rests on are
+        noted as in use.
 
         Race: two that replace one entry. The withdrawal is conditional on the entry that was looked at, and one of
         the two results stands (``test_two_that_replace_an_entry_leave_one``).
@@ -144,6 +145,7 @@ class Cache:
         standing = await self._store.lookup(key)
         if standing is not None:
             await self._store.withdraw(key, standing.published_by)
+        self._hits.rest(key, rests_on)
         return await self._store.put(key, record)
 
     async def attempt(self, ticket: Ticket) -> Reused | Holding | Busy:
@@ -360,6 +362,8 @@ class Cache:
             return Reason.OUTPUT_ALTERED
         if output.rests_on and not await stand(self._store, output.rests_on):
             return Reason.STALE
+        if output.artifacts:
+            await self._pin(output.artifacts)
         known = self._artifacts.exists if ticket.verify is Verify.EXISTS else self._artifacts.proven
         for artifact in output.artifacts:
             if not known(artifact):
@@ -368,6 +372,13 @@ class Cache:
                     ticket.damaged = artifact.digest
                     return damage
         return output
+
+    async def _pin(self, artifacts: tuple[Artifact, ...]) -> None:
+        """Race: a hit, and a collection of what it needs. What is pinned is not collected, and what was before is
+        found to be missing by the look that follows (``test_an_output_that_is_collected_is_never_relied_on``).
+        """
+        if not self._artifacts.pin(artifacts, wait=False):
+            await asyncio.to_thread(self._artifacts.pin, artifacts)
 
     async def _verify_in_thread(self, artifact: Artifact) -> Verdict:
         return await asyncio.to_thread(self._artifacts.verify, artifact)

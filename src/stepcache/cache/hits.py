@@ -30,10 +30,15 @@ class HitCounter:
         self._hits[key] += 1
         if rests_on:
             self._resting[key] = rests_on
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_FLUSH_AFTER, self._flush)
+        self._start_timer()
         if len(self._hits) >= _FLUSH_AT:
             self._flush()
+
+    def rest(self, key: str, others: Collection[str]) -> None:
+        """The entry of ``key`` is new, and rests on those of other keys: they must not be collected before it."""
+        if others:
+            self._resting[key] = others
+            self._start_timer()
 
     async def close(self) -> None:
         """Write what is left."""
@@ -41,11 +46,15 @@ class HitCounter:
         if self._writing:
             await asyncio.wait(tuple(self._writing))
 
+    def _start_timer(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_FLUSH_AFTER, self._flush)
+
     def _flush(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._hits:
+        if self._hits or self._resting:
             hits, self._hits = self._hits, Counter()
             resting, self._resting = self._resting, {}
             task = asyncio.get_running_loop().create_task(self._write(hits, resting), name="write hit counts")
@@ -54,6 +63,6 @@ class HitCounter:
 
     async def _write(self, hits: Counter[str], resting: Mapping[str, Collection[str]]) -> None:
         with contextlib.suppress(StoreUnavailableError):
-            for key, others in resting.items():
-                await touch(self._store, key, others)
+            for others in resting.values():
+                await touch(self._store, others)
             await self._store.count_hits(hits)

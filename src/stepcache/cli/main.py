@@ -21,6 +21,7 @@ COMMANDS = {
     "logs": "print the log of a task, wherever it was executed",
     "rerun": "run again what an earlier run ran",
     "entries": "look at the entries of the cache, and remove them",
+    "gc": "delete what was not used for long, and find damaged outputs",
     "explain": "tell why tasks were executed, and what had changed",
     "diff": "tell how two runs differ: parameters, tasks, parts, outputs, results",
     "stats": "count what was reused and executed, and what that saved",

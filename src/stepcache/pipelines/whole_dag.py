@@ -17,6 +17,7 @@ from stepcache.pipelines.model import Component
 from stepcache.pipelines.task_record import CacheResult, Standing, State, TaskRecord, outputs_text
 from stepcache.pipelines.values import Values
 from stepcache.stores.entry import ArtifactReference, Description, Record
+from stepcache.stores.standing import RESTING_TEMPLATE
 
 if TYPE_CHECKING:
     from stepcache.pipelines.circumstances import Circumstances
@@ -138,7 +139,7 @@ class WholeDag:
         given = self.given
         record = Record(
             output=text,
-            template=json.dumps({"dag": self.component.name}),
+            template=f"{RESTING_TEMPLATE}{json.dumps(self.component.name)}}}",
             description=Description(
                 namespace=given.namespace,
                 pipeline=given.pipeline.name,
@@ -150,7 +151,7 @@ class WholeDag:
             ),
             artifacts=tuple(ArtifactReference(item.digest, item.size) for item in artifacts),
         )
-        await given.cache.replace(self.key, record)
+        await given.cache.replace(self.key, record, rests_on)
 
     async def _duration(self, keys: Iterable[str]) -> float:
         """How long the executions took together, as far as their entries are still there."""

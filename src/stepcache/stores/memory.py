@@ -21,6 +21,7 @@ from stepcache.stores.claim import (
 )
 from stepcache.stores.entry import UNLIMITED, Description, Entry, Record, is_fresh
 from stepcache.stores.memory_browsing import MemoryBrowsing
+from stepcache.stores.memory_collection import MemoryCollection
 from stepcache.stores.memory_history import MemoryHistory
 from stepcache.stores.memory_state import HeldClaim, MemoryState, StoredEntry
 from stepcache.stores.memory_statistics import MemoryStatistics
@@ -28,7 +29,7 @@ from stepcache.stores.runs import RunRow, TaskRow
 from stepcache.stores.standing import USED_WITHIN
 
 
-class MemoryStore(MemoryBrowsing, MemoryHistory, MemoryStatistics):
+class MemoryStore(MemoryBrowsing, MemoryHistory, MemoryStatistics, MemoryCollection):
     """``stores.contract.Store`` and ``stores.runs.RunStore`` in memory; what they promise is said there.
 
     Several stores over one ``MemoryState`` are to each other what several processes are on a database. Safe to use
@@ -75,7 +76,7 @@ class MemoryStore(MemoryBrowsing, MemoryHistory, MemoryStatistics):
             repeated = claim is not None and claim.is_held and claim.claim_id == claim_id
             if entry is not None and is_fresh(entry, max_staleness=max_staleness, asked=asked):
                 if claim is not None and repeated:
-                    claim.is_held = False
+                    claim.give_back(now)
                 return Hit(entry)
             if claim is None:
                 claim = state.claims[key] = HeldClaim()
@@ -109,7 +110,7 @@ class MemoryStore(MemoryBrowsing, MemoryHistory, MemoryStatistics):
             held = state.claims.get(claim.key)
             if held is not None and held.is_of(claim):
                 entry = state.write(claim.key, record, claim.claim_id, started_at=held.claimed_at)
-                held.is_held = False
+                held.give_back(state.now())
                 return Published(entry)
             standing = state.read(claim.key)
             if standing is not None and standing.published_by == claim.claim_id:
@@ -124,7 +125,7 @@ class MemoryStore(MemoryBrowsing, MemoryHistory, MemoryStatistics):
             if held is None or (held.claim_id, held.token) != (claim.claim_id, claim.token):
                 return state.lost(claim)
             if held.is_held:
-                held.is_held = False
+                held.give_back(state.now())
                 if failure is not None:
                     held.failures, held.failure = held.failures + 1, failure
                 return Released()
@@ -157,7 +158,8 @@ class MemoryStore(MemoryBrowsing, MemoryHistory, MemoryStatistics):
             claim = state.claims.get(key)
             revoked = claim is not None and claim.is_held
             if claim is not None and revoked:
-                claim.is_held, claim.revoked = False, claim.claim_id
+                claim.give_back(state.now())
+                claim.revoked = claim.claim_id
             return Invalidated(entry=deleted, claim=revoked)
 
     async def watch(self, keys: Collection[str]) -> Mapping[str, KeyState]:
@@ -176,16 +178,15 @@ class MemoryStore(MemoryBrowsing, MemoryHistory, MemoryStatistics):
             found = ((state.entries.get(key), published_by) for key, published_by in entries.items())
             return all(stored is not None and stored.published_by == by for stored, by in found)
 
-    async def touch(self, key: str, others: Collection[str]) -> None:
+    async def touch(self, keys: Collection[str]) -> None:
         """See ``stores.standing``."""
-        for one in (key, *others):
-            check(one)
+        for key in keys:
+            check(key)
         with self._state.held(closed=self._closed) as state:
-            resting = state.entries.get(key)
-            if resting is None or resting.used_at >= state.now() - USED_WITHIN * 1000:
-                return
-            for one in others:
-                if (stored := state.entries.get(one)) is not None:
+            found = [stored for key in keys if (stored := state.entries.get(key)) is not None]
+            long_ago = state.now() - USED_WITHIN * 1000
+            if any(stored.used_at < long_ago for stored in found):
+                for stored in found:
                     stored.used_at = state.now()
 
     async def describe(self, key: str) -> Description | None:

@@ -60,6 +60,7 @@ class HeldClaim:
     holder: str = ""
     lease_until: int = 0
     claimed_at: int = 0
+    released_at: int = 0
     is_held: bool = False
     revoked: str = ""
     failures: int = 0
@@ -72,6 +73,10 @@ class HeldClaim:
     def is_of(self, claim: Claim) -> bool:
         """The fence."""
         return self.is_held and (self.claim_id, self.token) == (claim.claim_id, claim.token)
+
+    def give_back(self, now: int) -> None:
+        """Let go of it; the row stays."""
+        self.is_held, self.released_at = False, now
 
     def busy(self, key: str, now: int) -> Busy:
         """What another claimer is told."""

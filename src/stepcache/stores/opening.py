@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote
 
 from stepcache.errors import InputError
+from stepcache.stores.collection import CollectingStore
 from stepcache.stores.contract import Store
 from stepcache.stores.entry_browsing import EntryBrowsing
 from stepcache.stores.history import HistoryStore
@@ -36,8 +37,18 @@ class Migrated:
     after: str
 
 
-class FullStore(Store, RunStore, RequestStore, RunBrowsing, EntryBrowsing, HistoryStore, StatisticsStore, Protocol):
-    """What every back end is: a store of entries, claims and runs, that can be looked through and counted."""
+class FullStore(
+    Store,
+    RunStore,
+    RequestStore,
+    RunBrowsing,
+    EntryBrowsing,
+    HistoryStore,
+    StatisticsStore,
+    CollectingStore,
+    Protocol,
+):
+    """What every back end is: a store of entries, claims and runs, to be looked through, counted and collected."""
 
 
 async def open_store(url: str) -> FullStore:

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from stepcache.stores.contract import Store
 
 USED_WITHIN = 3600.0
 """Seconds within which an entry that others rest on counts as used when these are, so that it is seldom written."""
+RESTING_TEMPLATE: Final = '{"dag": '
+"""How the template of an entry begins that rests on others: collection has to take it before these."""
 
 
 @runtime_checkable
@@ -21,9 +23,9 @@ class StandingEntries(Protocol):
     async def stand(self, entries: Mapping[str, str]) -> bool:
         """Whether the entry of each of these keys is there, with this ``published_by``, in one read."""
 
-    async def touch(self, key: str, others: Collection[str]) -> None:
-        """Mark the entries of ``others``, on which that of ``key`` rests, as used now, unless the latter was used
-        within ``USED_WITHIN``; hit counts stay. To be asked before a hit of ``key`` is counted.
+    async def touch(self, keys: Collection[str]) -> None:
+        """Mark the entries of ``keys``, on which another rests that is in use, as used now, unless each of them was
+        used within ``USED_WITHIN``; hit counts stay.
         """
 
 
@@ -35,9 +37,9 @@ async def stand(store: Store, entries: Mapping[str, str]) -> bool:
     return all(states[key].published_by == published_by for key, published_by in entries.items())
 
 
-async def touch(store: Store, key: str, others: Collection[str]) -> None:
-    """Mark the entries that the one of ``key`` rests on as used; see ``StandingEntries``."""
+async def touch(store: Store, keys: Collection[str]) -> None:
+    """Mark the entries that another one rests on as used; see ``StandingEntries``."""
     if isinstance(store, StandingEntries):
-        await store.touch(key, others)
+        await store.touch(keys)
     else:
-        await store.count_hits(dict.fromkeys(others, 0))
+        await store.count_hits(dict.fromkeys(keys, 0))

@@ -11,6 +11,7 @@ from stepcache.stores.contract import Store
 from stepcache.stores.sql.store import SqlStore
 from tests.servers.server import Server
 from tests.stores.races import RaceSuite
+from tests.stores.races_collection import CollectionRaceSuite
 from tests.stores.sql.sequencer import Steps, interleaved
 from tests.stores.sql_world import SqlWorld, sql_world
 
@@ -43,7 +44,7 @@ class SqlArena:
         )
 
 
-class TestSqlRaces(RaceSuite):
+class TestSqlRaces(RaceSuite, CollectionRaceSuite):
     @pytest.fixture
     async def arena(self, server: Server) -> AsyncIterator[SqlArena]:
         async with sql_world(server) as world:

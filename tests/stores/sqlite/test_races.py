@@ -11,6 +11,7 @@ import pytest
 from stepcache.stores.contract import Store
 from stepcache.stores.sqlite import SqliteStore
 from tests.stores.races import RaceSuite
+from tests.stores.races_collection import CollectionRaceSuite
 from tests.stores.sqlite.sequencer import interleaved
 from tests.stores.worlds import SqliteWorld, sqlite_world
 
@@ -35,7 +36,7 @@ class SqliteArena:
         return await interleaved(one, first(one), number, other, second(other))
 
 
-class TestSqliteRaces(RaceSuite):
+class TestSqliteRaces(RaceSuite, CollectionRaceSuite):
     @pytest.fixture
     async def arena(self, tmp_path: Path) -> AsyncIterator[SqliteArena]:
         async with sqlite_world(tmp_path / "store.db") as world:

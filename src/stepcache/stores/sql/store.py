@@ -24,6 +24,8 @@ from stepcache.stores.entry import UNLIMITED, Description, Entry, Record
 from stepcache.stores.runs import RunRow, TaskRow
 from stepcache.stores.sql.browsing import SqlBrowsing
 from stepcache.stores.sql.claims import ClaimRequest, Claims
+from stepcache.stores.sql.collection import Collection as Collecting
+from stepcache.stores.sql.collection import SqlCollection
 from stepcache.stores.sql.connection import Connection
 from stepcache.stores.sql.database import SqlDatabase
 from stepcache.stores.sql.dialect import Dialect
@@ -33,7 +35,7 @@ from stepcache.stores.sql.run_table import RunEnd, RunTable
 from stepcache.stores.sql.statistics import SqlStatistics
 
 
-class SqlStore(SqlBrowsing, SqlHistory, SqlStatistics):
+class SqlStore(SqlBrowsing, SqlHistory, SqlStatistics, SqlCollection):
     """``stores.contract.Store`` and ``stores.runs.RunStore`` on a server; what they promise is said there.
 
     Any number of processes on any number of machines may open one database. A forked child has to open it anew.
@@ -53,6 +55,7 @@ class SqlStore(SqlBrowsing, SqlHistory, SqlStatistics):
         self._entries = Entries(dialect)
         self._claims = Claims(dialect, self._entries)
         self._runs = RunTable(dialect)
+        self._collecting = Collecting(dialect.shared)
 
     @property
     def url(self) -> str:

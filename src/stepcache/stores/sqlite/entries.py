@@ -83,18 +83,24 @@ class Entries:
         (``test_a_withdrawal_spares_a_refreshed_entry``).
         """
         deleted = connection.execute(self._sql.delete_entry, {"key": key, "published_by": published_by}).fetchall()
+        self.forget(connection, deleted)
+        return bool(deleted)
+
+    @staticmethod
+    def forget(connection: sqlite3.Connection, deleted: list[tuple[int]]) -> None:
+        """Delete what belongs to entries that are gone."""
         connection.executemany("DELETE FROM execution_details WHERE entry_id = ?", deleted)
         connection.executemany("DELETE FROM execution_artifacts WHERE entry_id = ?", deleted)
-        return bool(deleted)
 
     def count_hits(self, connection: sqlite3.Connection, hits: Mapping[str, int]) -> None:
         """Add to the counts."""
         connection.executemany(self._sql.count_hits, [(count, key) for key, count in hits.items()])
 
-    def touch(self, connection: sqlite3.Connection, key: str, others: Collection[str], within: int) -> None:
-        """Mark ``others`` as used now if ``key`` was not used within the last ``within`` milliseconds."""
-        if connection.execute(self._sql.is_unused, (key, within)).fetchone() is not None:
-            connection.execute(self._sql.touch, (json.dumps(list(others)),))
+    def touch(self, connection: sqlite3.Connection, keys: Collection[str], within: int) -> None:
+        """Mark ``keys`` as used now if one of them was not used within the last ``within`` milliseconds."""
+        listed = json.dumps(list(keys))
+        if connection.execute(self._sql.is_unused, (listed, within)).fetchone() is not None:
+            connection.execute(self._sql.touch, (listed,))
 
     def stand(self, connection: sqlite3.Connection, entries: Mapping[str, str]) -> bool:
         """Whether all are there as they were, by one statement however many there are."""

@@ -114,9 +114,11 @@ _COUNT_HITS: Final = """
 
 _IS_UNUSED: Final = """
     SELECT 1
-      FROM execution_caches e
+      FROM json_each(?) k
+      JOIN execution_caches e ON e.ExecutionCacheKey = k.value
       JOIN execution_details d ON d.entry_id = e.ID
-     WHERE e.ExecutionCacheKey = ? AND d.used_at < $clock - ?"""
+     WHERE d.used_at < $clock - ?
+     LIMIT 1"""
 
 _TOUCH: Final = """
     UPDATE execution_details

@@ -27,6 +27,7 @@ from stepcache.stores.runs import RunRow, TaskRow
 from stepcache.stores.sqlite import run_table, schema
 from stepcache.stores.sqlite.browsing import SqliteBrowsing
 from stepcache.stores.sqlite.claims import ClaimRequest, Claims
+from stepcache.stores.sqlite.collection import SqliteCollection
 from stepcache.stores.sqlite.database import SqliteDatabase, Synchronous
 from stepcache.stores.sqlite.entries import Entries
 from stepcache.stores.sqlite.history import SqliteHistory
@@ -41,7 +42,7 @@ _QUICK_STANDING = 500
 """How many entries are compared there, at a microsecond each."""
 
 
-class SqliteStore(SqliteBrowsing, SqliteHistory, SqliteStatistics):
+class SqliteStore(SqliteBrowsing, SqliteHistory, SqliteStatistics, SqliteCollection):
     """``stores.contract.Store`` and ``stores.runs.RunStore`` on SQLite; what they promise is said there.
 
     Any number of processes may open one file, none across a network. A forked child has to open it anew.
@@ -66,6 +67,7 @@ class SqliteStore(SqliteBrowsing, SqliteHistory, SqliteStatistics):
         statements = Statements(clock)
         self._entries = Entries(statements)
         self._claims = Claims(statements, self._entries)
+        self._clock = clock
 
     @property
     def url(self) -> str:
@@ -162,11 +164,11 @@ class SqliteStore(SqliteBrowsing, SqliteHistory, SqliteStatistics):
         read = self._database.read if len(entries) <= _QUICK_STANDING else self._database.read_long
         return await read(self._entries.stand, entries)
 
-    async def touch(self, key: str, others: Collection[str]) -> None:
+    async def touch(self, keys: Collection[str]) -> None:
         """See ``stores.standing``."""
-        for one in (key, *others):
-            check(one)
-        await self._database.write(self._entries.touch, key, tuple(others), round(USED_WITHIN * 1000))
+        for key in keys:
+            check(key)
+        await self._database.write(self._entries.touch, tuple(keys), round(USED_WITHIN * 1000))
 
     async def describe(self, key: str) -> Description | None:
         """See the contract."""

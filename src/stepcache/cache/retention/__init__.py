@@ -1,0 +1,1 @@
+"""How long results are kept: garbage collection of entries and artifacts, and the search for damage."""
