@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 from typing import TYPE_CHECKING
 
@@ -52,10 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Collect, and tell what went. Raises InputError and StoreUnavailableError."""
-    from stepcache.cli import gc_work
+    from stepcache.cli import event_loop, gc_work
 
     wish = _wish(arguments)
-    work = asyncio.run(gc_work.collect(arguments, wish))
+    work = event_loop.run(gc_work.collect(arguments, wish))
     if arguments.json:
         print(json.dumps(work.to_document()))
     else:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from stepcache.stores.entry_browsing import EntryDetails, EntryFilter, EntrySummary, Order
+from stepcache.stores.runs import TASK_COLUMNS
 
 NO_LIMIT: Final = 2**63 - 1
 
@@ -28,9 +29,8 @@ TASK_ENDS: Final = """
     SELECT name, state, result, saved
       FROM $tasks
      WHERE run_id = :run_id AND (result <> 'none' OR state = 'FAILED')"""
-EXECUTED_TASK: Final = """
-    SELECT run_id, name, position, state, component, result, reason, cache_key, started_at, finished_at, log, error,
-           outputs, published_by, saved, parts
+EXECUTED_TASK: Final = f"""
+    SELECT {TASK_COLUMNS}
       FROM $tasks
      WHERE cache_key = :key AND result = 'miss' AND published_by = :published_by
      ORDER BY finished_at, run_id, name

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, fields
+from typing import Final, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,10 @@ class TaskRow:
     """What the reason rests on, a JSON object (``pipelines.evidence``); empty for what was not executed."""
     members: int = 0
     """How many tasks were reused with it as one, when it is a DAG that was."""
+
+
+TASK_COLUMNS: Final = ", ".join("cache_key" if field.name == "key" else field.name for field in fields(TaskRow))
+"""The columns of a database's table of tasks, in the order of ``TaskRow``."""
 
 
 class RunStore(Protocol):

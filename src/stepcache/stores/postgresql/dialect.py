@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from stepcache.stores.claim import KeyState
+from stepcache.stores.runs import TASK_COLUMNS
 from stepcache.stores.sql.connection import Connection, Row, Values
-from stepcache.stores.sql.dialect import CLAIM_COLUMNS, RUN_COLUMNS, TASK_COLUMNS, SharedStatements
+from stepcache.stores.sql.dialect import CLAIM_COLUMNS, RUN_COLUMNS, SharedStatements
 from stepcache.stores.sql.rows import ClaimRow, publisher, state
 from stepcache.stores.sql.statement import Statement
 

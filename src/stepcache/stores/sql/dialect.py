@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final, Protocol
 
 from stepcache.stores.claim import KeyState
-from stepcache.stores.runs import RunRow, TaskRow
+from stepcache.stores.runs import TASK_COLUMNS, RunRow, TaskRow
 from stepcache.stores.sql.connection import Connection, Row, Values
 from stepcache.stores.sql.statement import Statement, Style
 
@@ -65,10 +65,6 @@ _FINISH_TASKS: Final = """
      WHERE run_id = :run_id AND state IN ('PENDING', 'RUNNING')"""
 RUN_COLUMNS: Final = (
     "run_id, pipeline, state, holder, created_at, finished_at, namespace, source, parameters, outputs, error"
-)
-TASK_COLUMNS: Final = (
-    "run_id, name, position, state, component, result, reason, cache_key, started_at, finished_at, log, error,"
-    " outputs, published_by, saved, parts, evidence, members"
 )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 
-from stepcache.stores.runs import RunRow, TaskRow
+from stepcache.stores.runs import TASK_COLUMNS, RunRow, TaskRow
 
 _SAVE_RUN = """
     INSERT OR REPLACE INTO runs (run_id, pipeline, state, holder, created_at, finished_at, namespace, source,
@@ -17,15 +17,8 @@ _SAVE_RUN = """
 _RUNS = """
     SELECT run_id, pipeline, state, holder, created_at, finished_at, namespace, source, parameters, outputs, error
       FROM runs"""
-_SAVE_TASK = """
-    INSERT OR REPLACE INTO tasks (run_id, name, position, state, component, result, reason, cache_key, started_at,
-                                  finished_at, log, error, outputs, published_by, saved, parts, evidence,
-                                  members)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-_TASKS = """
-    SELECT run_id, name, position, state, component, result, reason, cache_key, started_at, finished_at, log, error,
-           outputs, published_by, saved, parts, evidence, members
-      FROM tasks"""
+_SAVE_TASK = f"INSERT OR REPLACE INTO tasks ({TASK_COLUMNS}) VALUES ({', '.join('?' * len(fields(TaskRow)))})"
+_TASKS = f"SELECT {TASK_COLUMNS} FROM tasks"
 
 
 _run_columns = attrgetter(*(field.name for field in fields(RunRow)))
