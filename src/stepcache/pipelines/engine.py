@@ -137,16 +137,35 @@ class Engine:
     async def _execute(
         self, cluster: Cluster, inputs: RootInputs, run: RunRow, options: Options, listener: Listener
     ) -> RunResult:
+        session = await self._session(cluster, run, options, listener)
+        state, error, outputs = State.FAILED, "", Values()
+        try:
+            async with session.recorder:
+                values = await _within(cluster.settings.timeout, _outputs(inputs, session))
+                outputs = cluster.concealment.shown(values)
+            state = State.SUCCEEDED
+        except DagFailedError as failure:
+            error = str(failure)
+        except asyncio.CancelledError:
+            state, error = State.CANCELED, "interrupted; run it again: what had finished is reused"
+            raise
+        except BaseException as surprise:
+            error = str(surprise)
+            raise
+        finally:
+            await asyncio.shield(self._end(run, session, state, error, outputs))
+        tasks = tuple(task_order.in_order(session.records))
+        return RunResult(run.run_id, state, tasks, outputs, error, time.time() - run.created_at)
+
+    async def _session(self, cluster: Cluster, run: RunRow, options: Options, listener: Listener) -> Session:
+        """All that the tasks of the run share."""
         pipeline = cluster.pipeline
         supervisor = await Supervisor.start()
-        recorder = Recorder(self._runs, run.run_id)
         environments = Environments(
             self._home, supervisor, refresh=options.refresh_environments, report=listener.note
         )
-        containers = None
-        if options.containers:
-            containers = await _container_runtime(supervisor, listener)
-        session = Session(
+        containers = await _container_runtime(supervisor, listener) if options.containers else None
+        return Session(
             pipeline=pipeline,
             cluster=cluster,
             context=RunContext(
@@ -163,7 +182,7 @@ class Engine:
             history=self._runs,
             supervisor=supervisor,
             images=containers,
-            recorder=recorder,
+            recorder=Recorder(self._runs, run.run_id),
             listener=listener,
             slots=asyncio.Semaphore(options.max_parallel),
             environment=os.environ,
@@ -175,24 +194,6 @@ class Engine:
             policies=options.policies,
             wait_timeout=options.wait_timeout,
         )
-        state, error, outputs = State.FAILED, "", Values()
-        try:
-            async with recorder:
-                values = await _within(cluster.settings.timeout, _outputs(inputs, session))
-                outputs = cluster.concealment.shown(values)
-            state = State.SUCCEEDED
-        except DagFailedError as failure:
-            error = str(failure)
-        except asyncio.CancelledError:
-            state, error = State.CANCELED, "interrupted; run it again: what had finished is reused"
-            raise
-        except BaseException as surprise:
-            error = str(surprise)
-            raise
-        finally:
-            await asyncio.shield(self._end(run, session, state, error, outputs))
-        tasks = tuple(task_order.in_order(session.records))
-        return RunResult(run.run_id, state, tasks, outputs, error, time.time() - run.created_at)
 
     async def _end(self, run: RunRow, session: Session, state: State, error: str, outputs: Values) -> None:
         """Leave nothing behind, however the run ended."""
