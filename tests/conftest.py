@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,6 +11,8 @@ from tests.servers.mariadb import MariadbServer
 from tests.servers.missing import missing
 from tests.servers.postgresql import PostgresqlServer
 from tests.servers.server import S, Server, ServerMissingError
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile everything anew
 
 
 def running(make: Callable[[], S]) -> Iterator[S]:

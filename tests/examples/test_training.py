@@ -37,7 +37,7 @@ def first_run(home: Path) -> subprocess.CompletedProcess[str]:
 
 
 def _child(*command: str | Path, directory: Path) -> None:
-    ended = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=120)
+    ended = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=600)
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
