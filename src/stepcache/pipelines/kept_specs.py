@@ -85,6 +85,7 @@ def _plain(spec: Spec) -> list[Any]:
 
 
 def _version() -> str:
-    from importlib.metadata import version
+    from stepcache.executors.distributions import installed
 
-    return f"{version('stepcache')} {version('kfp-pipeline-spec')}"
+    found = installed()
+    return f"{found.get('stepcache')} {found.get('kfp-pipeline-spec')}"

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from stepcache.artifacts.scratch import Scratch, remove
-from stepcache.executors.containers.runtime import ContainerRuntime
 from stepcache.executors.environments.environment import Environment
 from stepcache.executors.environments.environments import Environments
 from stepcache.executors.supervisor import Supervisor
@@ -20,6 +20,9 @@ from stepcache.pipelines.leftovers import Leftovers
 from stepcache.pipelines.listener import Listener
 from stepcache.pipelines.recorder import Recorder
 from stepcache.pipelines.task_record import State, TaskRecord
+
+if TYPE_CHECKING:
+    from stepcache.executors.containers.runtime import ContainerRuntime
 
 
 @dataclass

@@ -246,7 +246,7 @@ def test_a_plan_knows_what_a_component_will_be_told(home: Path) -> None:
     assert outlooks(plan(pipeline, home)) == {"told": "miss first_seen"}
     executed("told", home)
     assert outlooks(plan(pipeline, home)) == {"told": "hit"}
-    assert outlooks(plan(pipeline, home, {"memory": "3G"})) == {"told": "miss first_seen"}
+    assert outlooks(plan(pipeline, home, {"memory": "3G"})) == {"told": "miss changed"}
 
 
 def test_a_plan_waits_for_the_task_that_says_what_is_told(home: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stepcache.errors import StepcacheError
-from stepcache.executors.environments import file_lock, installation, resolution, scratch
+from stepcache.executors.environments import file_lock, scratch
 from stepcache.executors.environments.engine_package import EnginePackage
 from stepcache.executors.environments.environment import Environment, data_files
 from stepcache.executors.environments.kept import KeptEnvironments, kfp_version, with_kfp
@@ -80,6 +80,8 @@ class Environments(KeptEnvironments):
             kept = None if self._refresh else self._locks.resolved(request, self._interpreter)
             if kept is not None:  # another process resolved it while this one waited
                 return kept
+            from stepcache.executors.environments import resolution
+
             self._report(f"resolving {request}")
             try:
                 async with scratch.made(path) as directory:
@@ -117,6 +119,8 @@ class Environments(KeptEnvironments):
 
     async def _install(self, name: str, lines: list[str], request: Request) -> Path:
         async def make(root: Path, scratch: Path) -> None:
+            from stepcache.executors.environments import installation
+
             self._report(f"installing {len(lines)} package{'s' if len(lines) != 1 else ''} for {request}")
             await installation.install(lines, request, self._uv, root, scratch)
 
