@@ -95,7 +95,19 @@ class Engine:
         """
         site = Site(self._home, self._cache.artifacts.location, Mask.of(self._home))
         cluster = await site.prepare(pipeline, inputs, source, options)
-        await self.sweep()
+        asked = None
+        if request is None:
+            await self.sweep()
+        else:  # packing a large pipeline takes as long as looking up some dozens of tasks
+            packing = asyncio.to_thread(
+                request.to_text,
+                inputs,
+                pipeline.root,
+                source=source,
+                options=options,
+                concealment=cluster.concealment,
+            )
+            asked, _ = await asyncio.gather(packing, self.sweep())
         run = RunRow(
             run_id=str(uuid.uuid4()),
             pipeline=pipeline.name,
@@ -106,13 +118,10 @@ class Engine:
             source=source,
             parameters=json.dumps(cluster.concealment.shown(Values(dict(inputs.parameters))).parameters),
         )
-        if request is None:
+        if asked is None:
             await self._runs.save_run(run)
         else:
-            text = request.to_text(
-                inputs, pipeline.root, source=source, options=options, concealment=cluster.concealment
-            )
-            await self._runs.begin_run(run, text)
+            await self._runs.begin_run(run, asked)
         listener = listener or Silence()
         listener.run_started(run.run_id, pipeline.name)
         for warning in _warnings(pipeline, cluster, options):
