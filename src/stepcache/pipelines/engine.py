@@ -7,8 +7,9 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,19 +96,8 @@ class Engine:
         """
         site = Site(self._home, self._cache.artifacts.location, Mask.of(self._home))
         cluster = await site.prepare(pipeline, inputs, source, options)
-        asked = None
-        if request is None:
-            await self.sweep()
-        else:  # packing a large pipeline takes as long as looking up some dozens of tasks
-            packing = asyncio.to_thread(
-                request.to_text,
-                inputs,
-                pipeline.root,
-                source=source,
-                options=options,
-                concealment=cluster.concealment,
-            )
-            asked, _ = await asyncio.gather(packing, self.sweep())
+        text = None if request is None else partial(request.to_text, inputs, pipeline.root, source=source)
+        asked = await self._swept(text and partial(text, options=options, concealment=cluster.concealment))
         run = RunRow(
             run_id=str(uuid.uuid4()),
             pipeline=pipeline.name,
@@ -127,6 +117,14 @@ class Engine:
         for warning in _warnings(pipeline, cluster, options):
             listener.warn(warning)
         return await self._execute(cluster, inputs, run, options, listener)
+
+    async def _swept(self, text: Callable[[], str] | None) -> str | None:
+        """Sweep, and make ``text`` beside that: packing a large pipeline takes as long as dozens of look-ups."""
+        if text is None:
+            await self.sweep()
+            return None
+        made, _ = await asyncio.gather(asyncio.to_thread(text), self.sweep())
+        return made
 
     async def sweep(self) -> int:
         """End the runs whose engine died, remove the files of their steps, and say how many runs there were."""
