@@ -14,7 +14,6 @@ from stepcache.stores.opening import open_store
 from tests.cli.running import COMMAND, call, document, results, start, until
 from tests.cli.shells import shell
 from tests.pipelines.compiled import Step, constant, write
-from tests.pipelines.nested import chain
 from tests.stores.world import a_key, a_record
 
 MAKES = """
@@ -32,17 +31,6 @@ def slow(gate: str, begun: str) -> str:
         time.sleep(0.01)
     return "late"
 """
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def nested(tmp_path: Path) -> Path:
-    (tmp_path / "trace").touch()
-    return chain(tmp_path / "chain.yaml", tmp_path / "trace")
 
 
 def making(directory: Path) -> Path:

@@ -13,24 +13,12 @@ import yaml
 
 from tests.cli.running import COMMAND, call, document, reasons, results
 from tests.pipelines.compiled import Step, constant, pipeline_input, write
-from tests.pipelines.nested import chain
 
 SECRET = "pl4nted-S3CRET"
 USE = """
 def use(text: str) -> str:
     return text.upper()
 """
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def nested(tmp_path: Path) -> Path:
-    (tmp_path / "trace").touch()
-    return chain(tmp_path / "chain.yaml", tmp_path / "trace")
 
 
 @pytest.fixture

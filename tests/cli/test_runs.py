@@ -10,7 +10,6 @@ import pytest
 
 from tests.cli.running import call, document, start, until
 from tests.pipelines.compiled import Step, constant, output_of, write
-from tests.pipelines.nested import chain
 
 FAILS = """
 def fails(text: str) -> str:
@@ -30,17 +29,6 @@ def makes(text: str, data: dsl.Output[dsl.Dataset]) -> str:
         file.write("1234")
     return text
 """
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def nested(tmp_path: Path) -> Path:
-    (tmp_path / "trace").touch()
-    return chain(tmp_path / "chain.yaml", tmp_path / "trace")
 
 
 @pytest.fixture

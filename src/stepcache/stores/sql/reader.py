@@ -11,7 +11,7 @@ from stepcache.stores.sql.statement import Statement
 
 
 class SqlReader:
-    """Runs statements that name the tables of runs and tasks as ``$runs`` and ``$tasks``."""
+    """Runs statements in which ``$runs`` and ``$tasks`` stand for tables, and ``$clock`` for the clock."""
 
     _database: SqlDatabase
     _dialect: Dialect
@@ -26,8 +26,9 @@ class SqlReader:
         return await self._database.run(_fetch, self._made(template), values)
 
     def _made(self, template: str) -> Statement:
+        shared = self._dialect.shared
         text = template.replace("$tasks", "stepcache_tasks").replace("$runs", "stepcache_runs")
-        return Statement(text, self._dialect.shared.style)
+        return Statement(text.replace("$clock", shared.clock), shared.style)
 
 
 async def _fetch(connection: Connection, statement: Statement, values: Values) -> Sequence[Row]:
