@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
@@ -22,6 +21,7 @@ from stepcache.cache.ticket import Ticket, Verify
 from stepcache.cache.uninterrupted import uninterrupted
 from stepcache.cache.waiting import LONGEST_PAUSE, SHORTEST_PAUSE, Waiting
 from stepcache.errors import ExecutionFailedError
+from stepcache.light_dataclasses import dataclass
 from stepcache.stores.claim import Busy, Granted, Hit, Invalidated, Put
 from stepcache.stores.contract import Store
 from stepcache.stores.entry import Entry, Record, is_fresh

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from stepcache.artifacts.artifact import Artifact, Kind
+from stepcache.light_dataclasses import dataclass
 
 _is_digest = re.compile(r"[0-9a-f]{64}").fullmatch
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from math import copysign, isfinite
 from typing import Any, Final
 
 from stepcache.keys.json_writer import write, write_text
+from stepcache.light_dataclasses import dataclass
 
 SCHEME: Final = "strict-1"
 """Named in every key: a change of what a key holds, or how, gets another name."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines import task_key
 from stepcache.pipelines.model import Component, Container, Task
 from stepcache.pipelines.platform.provision import Provision

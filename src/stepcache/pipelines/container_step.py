@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from stepcache.cache.cache import Holding
@@ -17,6 +16,7 @@ from stepcache.executors.containers.images import KnownImages
 from stepcache.executors.containers.mount import Mount
 from stepcache.executors.containers.runtime import ContainerRuntime
 from stepcache.executors.private_mounts import DirectoryMount
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines import command_line, executor_input, secret_outputs, supervised, task_outputs
 from stepcache.pipelines.command_work import CommandWork
 from stepcache.pipelines.executor_input import OutputPaths

@@ -7,9 +7,11 @@ does not run.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, Final
+
+from stepcache.light_dataclasses import dataclass
 
 JsonValue = Any
 """None, bool, int, float, str, list or dict of these."""

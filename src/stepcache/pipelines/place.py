@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stepcache.errors import StepcacheError, StoreUnavailableError
 from stepcache.executors.environments.lock import Lock
 from stepcache.executors.environments.request import Request
 from stepcache.executors.lightweight import LightweightComponent
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.work import StepFailedError
 
 if TYPE_CHECKING:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from fnmatch import fnmatchcase
 
 from stepcache.cache.ticket import Verify
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines import downstream
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from stepcache.cache.cache import Holding
@@ -13,6 +12,7 @@ from stepcache.container_engine import Reference
 from stepcache.executors.environments.environment import Environment
 from stepcache.executors.lightweight import LightweightComponent
 from stepcache.executors.step import StepCommand, StepExit
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines import secret_outputs, step_command, supervised, task_outputs
 from stepcache.pipelines.command_work import CommandWork
 from stepcache.pipelines.place import Place

@@ -6,8 +6,9 @@ Rules: ``backend/src/v2/driver/resolve.go`` of kubeflow/pipelines.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines import parameter_types, placeholders
 from stepcache.pipelines.model import (
     ABSENT,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from stepcache.executors.environments import credentials
 from stepcache.keys import strict
 from stepcache.keys.strict import CustomKey, InputArtifact, Parts
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.model import Component, Container, JsonValue, Task
 from stepcache.pipelines.platform.provision import KeyShare
 from stepcache.pipelines.values import ArtifactValue, Values

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stepcache.cache.cache import Holding, Reused
@@ -15,6 +14,7 @@ from stepcache.cache.ticket import Ticket
 from stepcache.errors import ExecutionFailedError
 from stepcache.executors.containers.running_container import ContainerNotEndedError
 from stepcache.executors.environments import credentials
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines import task_wish
 from stepcache.pipelines.model import Task
 from stepcache.pipelines.platform.concealment import is_concealed

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from stepcache.cache.ticket import Ticket, Verify
 from stepcache.container_engine import Reference
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.circumstances import Circumstances
 from stepcache.pipelines.model import Component, Task
 from stepcache.pipelines.policy import Policy

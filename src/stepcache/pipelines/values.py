@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from stepcache.artifacts.artifact import Artifact, Kind
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.model import JsonValue
 
 

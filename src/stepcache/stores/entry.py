@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from stepcache.light_dataclasses import dataclass
 
 UNLIMITED = -1
 """``max_staleness`` of an entry that never grows stale."""

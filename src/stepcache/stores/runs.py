@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Final, Protocol
+
+from stepcache.light_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

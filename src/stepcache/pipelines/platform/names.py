@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.model import ComponentInput, Constant, JsonValue, TaskOutput
 from stepcache.pipelines.platform.reference import Reference
 from stepcache.pipelines.values import Values
