@@ -12,10 +12,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import field
 from functools import lru_cache
 from math import copysign, isfinite
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from stepcache.keys.json_writer import write, write_text
 from stepcache.light_dataclasses import dataclass
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 SCHEME: Final = "strict-1"
 """Named in every key: a change of what a key holds, or how, gets another name."""
@@ -39,18 +42,28 @@ class Component:
     output_artifacts: Mapping[str, Any] = field(default_factory=dict)
     """JSON values by name: type, metadata, whatever distinguishes one declaration from another."""
     pvc_names: Collection[str] = ()
-    text: str = field(init=False, repr=False, compare=False)
+    _text: str = field(init=False, repr=False, compare=False)
+    _hashed: dict[str, _Hash] = field(init=False, repr=False, compare=False, default_factory=dict)
+    """By namespace."""
 
     def __post_init__(self) -> None:
         artifacts = write(dict(self.output_artifacts), format_exactly) if self.output_artifacts else "{}"
         object.__setattr__(
             self,
-            "text",
+            "_text",
             f'{{"args":{write_text(list(self.args))},"command":{write_text(list(self.command))}'
             f',"image":{write_text(self.image)},"output_artifacts":{artifacts}'
             f',"output_parameters":{write_text(dict(self.output_parameters))}'
             f',"pvc_names":{write_text(sorted(set(self.pvc_names)))}}}',
         )
+
+    def begin(self, namespace: str) -> _Hash:
+        """The hash of a key in ``namespace`` up to where its parts begin that may differ between two tasks."""
+        begun = self._hashed.get(namespace)
+        if begun is None:
+            begun = self._hashed[namespace] = _begin(namespace)
+            begun.update(_encode(self._text))
+        return begun.copy()
 
     def document(self) -> dict[str, Any]:
         """This part of the key as a JSON value."""
@@ -121,9 +134,13 @@ def strict_key(parts: Parts) -> str:
     namespace. Numbers are equal if their values are (1 and 1.0; KFP's parameters are doubles), except 0 and -0.0;
     true is not 1. Raises ValueError for NaN and infinity, TypeError for what is no JSON value.
     """
-    namespace = parts.namespace.encode("utf-8", "surrogatepass")
-    body = _text(parts).encode("utf-8", "surrogatepass")
-    return hashlib.sha256(b"%b\0%d:%b%b" % (SCHEME.encode(), len(namespace), namespace, body)).hexdigest()
+    if parts.custom is not None:
+        hashed = _begin(parts.namespace)
+        hashed.update(_encode(write({"custom": _custom(parts.custom)}, format_exactly)))
+    else:
+        hashed = parts.component.begin(parts.namespace)
+        hashed.update(_encode(_text(parts)))
+    return hashed.hexdigest()
 
 
 def stored_parts(parts: Parts, mask: Callable[[str], str]) -> dict[str, Any]:
@@ -161,14 +178,22 @@ def format_exactly(number: Any) -> str:
     return repr(number)
 
 
+def _begin(namespace: str) -> _Hash:
+    encoded = _encode(namespace)
+    return hashlib.sha256(b"%b\0%d:%b" % (SCHEME.encode(), len(encoded), encoded))
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
 def _text(parts: Parts) -> str:
-    if parts.custom is not None:
-        return write({"custom": _custom(parts.custom)}, format_exactly)
+    """What differs between two tasks of a component."""
     artifacts = write(_artifacts(parts.input_artifacts), format_exactly) if parts.input_artifacts else "{}"
     surroundings = _surroundings(tuple(parts.env.items()), tuple(parts.executor.items()))
     secrets = write_text(sorted(set(parts.secrets))) if parts.secrets else "[]"
     return (
-        f'{parts.component.text}{{{surroundings},"input_artifacts":{artifacts}'
+        f'{{{surroundings},"input_artifacts":{artifacts}'
         f',"input_parameters":{_parameters(parts.input_parameters)},"secrets":{secrets}}}'
     )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.model import (
@@ -32,6 +32,8 @@ from stepcache.pipelines.model import (
 Document = Mapping[str, Any]
 
 ROOT = "root"
+T = TypeVar("T")
+_EMPTY: Document = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,21 @@ class Spec:
 def pipeline(documents: Spec) -> Pipeline:
     """The pipeline; its references are not checked (see ``references``)."""
     spec = documents.pipeline
-    components = {name: _component(name, document) for name, document in spec.get("components", {}).items()}
-    executors = {name: _executor(document) for name, document in documents.deployment.get("executors", {}).items()}
-    root = _component(ROOT, spec["root"])
+    inputs, outputs, executor = _Once(_inputs), _Once(_outputs), _Once(_executor)
+
+    def component(name: str, document: Document) -> Component:
+        return _component(
+            name,
+            document,
+            inputs.of(document.get("inputDefinitions", _EMPTY)),
+            outputs.of(document.get("outputDefinitions", _EMPTY)),
+        )
+
+    components = {name: component(name, document) for name, document in spec.get("components", _EMPTY).items()}
+    executors = {
+        name: executor.of(document) for name, document in documents.deployment.get("executors", _EMPTY).items()
+    }
+    root = component(ROOT, spec["root"])
     name = spec["pipelineInfo"].get("name", "")
     return Pipeline(name, root, components, executors, documents.platforms, documents.dags)
 
@@ -66,22 +80,62 @@ def plain(value: JsonValue) -> JsonValue:
     return value
 
 
-def _component(name: str, document: Document) -> Component:
-    inputs, outputs = document.get("inputDefinitions", {}), document.get("outputDefinitions", {})
+class _Once(Generic[T]):
+    """A conversion that is made once of each document, by identity: see ``kept_specs``."""
+
+    def __init__(self, convert: Callable[[Document], T]) -> None:
+        self._convert = convert
+        self._made: dict[int, T] = {}
+
+    def of(self, document: Document) -> T:
+        """What the document comes to; it has to live as long as this."""
+        made = self._made.get(id(document))
+        if made is None:
+            made = self._made[id(document)] = self._convert(document)
+        return made
+
+
+class _Inputs(NamedTuple):
+    parameters: Mapping[str, InputParameter]
+    artifacts: Mapping[str, ArtifactSpec]
+    task_configs: tuple[str, ...]
+
+
+class _Outputs(NamedTuple):
+    parameters: Mapping[str, ParameterType]
+    artifacts: Mapping[str, ArtifactSpec]
+
+
+def _inputs(document: Document) -> _Inputs:
+    parameters = {key: _input_parameter(value) for key, value in _entries(document, "parameters")}
+    return _Inputs(
+        parameters,
+        {key: _artifact_spec(value) for key, value in _entries(document, "artifacts")},
+        tuple(key for key, item in parameters.items() if item.type is ParameterType.TASK_CONFIG),
+    )
+
+
+def _outputs(document: Document) -> _Outputs:
+    return _Outputs(
+        {key: _parameter_type(value) for key, value in _entries(document, "parameters")},
+        {key: _artifact_spec(value) for key, value in _entries(document, "artifacts")},
+    )
+
+
+def _component(name: str, document: Document, inputs: _Inputs, outputs: _Outputs) -> Component:
     body: Dag | str = _dag(document["dag"]) if "dag" in document else document.get("executorLabel", "")
-    parameters = {key: _input_parameter(value) for key, value in _entries(inputs, "parameters")}
     return Component(
         name=name,
-        inputs=parameters,
-        input_artifacts={key: _artifact_spec(value) for key, value in _entries(inputs, "artifacts")},
-        outputs={key: _parameter_type(value) for key, value in _entries(outputs, "parameters")},
-        output_artifacts={key: _artifact_spec(value) for key, value in _entries(outputs, "artifacts")},
+        inputs=inputs.parameters,
+        input_artifacts=inputs.artifacts,
+        outputs=outputs.parameters,
+        output_artifacts=outputs.artifacts,
         body=body,
         passthroughs={
             item.get("field", "NONE"): item.get("applyToTask", False)
             for item in document.get("taskConfigPassthroughs", ())
         },
-        task_configs=tuple(key for key, item in parameters.items() if item.type is ParameterType.TASK_CONFIG),
+        task_configs=inputs.task_configs,
     )
 
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 _NAME = "give the path of a compiled pipeline, of a package, or of a Python file (file.py or file.py:function)"
 _PACKED = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b")
 """How zip files, empty ones, and gzip files begin."""
-_IMPORTS = (b"import ", b"from ")
 _PYTHON = re.compile(rb"^(?:import|from) +kfp\b", re.MULTILINE)  # in YAML a component's code is indented
 
 
@@ -58,16 +57,7 @@ def read(what: str | os.PathLike[str]) -> tuple[bytes, str]:
         from stepcache.pipelines import compiling
 
         data = compiling.compile_file(path, function)
-    elif _looks_like_python(data):
-        raise InputError(f"{source} looks like Python, and its name does not", remedy=f"name it {path.stem}.py")
     return data, source
-
-
-def _looks_like_python(data: bytes) -> bool:
-    """Told of a pipeline without a look at each of its lines, which would take a tenth of a run that reuses all."""
-    if not data.startswith(_IMPORTS) and not any(b"\n" + word in data for word in _IMPORTS):
-        return False
-    return _PYTHON.search(data) is not None
 
 
 def parse(data: bytes, *, source: str, kept: KeptSpecs | None = None) -> Pipeline:
@@ -75,6 +65,10 @@ def parse(data: bytes, *, source: str, kept: KeptSpecs | None = None) -> Pipelin
     known = None if kept is None else kept.find(data)
     if known is not None:
         return references.without_unused(conversion.pipeline(known))
+    if _PYTHON.search(data):
+        raise InputError(
+            f"{source} looks like Python, and its name does not", remedy=f"name it {Path(source).stem}.py"
+        )
     from google.protobuf import json_format
 
     from stepcache.pipelines import documents, manifest

@@ -84,33 +84,39 @@ def _with_claims(component: strict.Component, claims: tuple[str, ...]) -> strict
     return replace(component, pvc_names=claims) if claims else component
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class _Hashed:
-    """A component and its container, which are immutable objects of one pipeline, by identity."""
+    """What a component executes and leaves, immutable objects that its copies share, compared by identity."""
 
-    component: Component
-    container: Container
+    __slots__ = ("artifacts", "container", "parameters")
+
+    def __init__(self, component: Component, container: Container) -> None:
+        self.container = container
+        self.parameters = component.outputs
+        self.artifacts = component.output_artifacts
 
     def __hash__(self) -> int:
-        return hash((id(self.component), id(self.container)))
+        return hash((id(self.container), id(self.parameters)))
 
     def __eq__(self, other: object) -> bool:
         return (
-            isinstance(other, _Hashed) and self.component is other.component and self.container is other.container
+            isinstance(other, _Hashed)
+            and self.container is other.container
+            and self.parameters is other.parameters
+            and self.artifacts is other.artifacts
         )
 
 
 @lru_cache(maxsize=4096)
 def _component(what: _Hashed) -> strict.Component:
-    component, container = what.component, what.container
+    container = what.container
     return strict.Component(
         image=container.image,
         command=container.command,
         args=container.args,
-        output_parameters={name: str(kind) for name, kind in component.outputs.items()},
+        output_parameters={name: str(kind) for name, kind in what.parameters.items()},
         output_artifacts={
             name: {"type": dict(declared.schema), "metadata": dict(declared.metadata), "list": declared.is_list}
-            for name, declared in component.output_artifacts.items()
+            for name, declared in what.artifacts.items()
         },
     )
 
