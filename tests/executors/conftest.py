@@ -11,7 +11,8 @@ from stepcache.executors.supervisor import Supervisor
 
 @pytest.fixture
 async def supervisor() -> AsyncIterator[Supervisor]:
-    supervisor = await Supervisor.start()
+    supervisor = Supervisor()
+    await supervisor.started()
     yield supervisor
     await supervisor.close()
     assert processes.is_gone(supervisor.process)

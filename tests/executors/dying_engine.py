@@ -27,7 +27,8 @@ def component(directory: Path, script: str) -> StepCommand:
 
 async def main(directory: Path, scripts: list[str], *, forks: bool, forked: bool) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: print("interrupted", flush=True))
-    supervisor = await Supervisor.start()
+    supervisor = Supervisor()
+    await supervisor.started()
     commands = [component(directory, name) if forked else shell(directory, f". ./{name}") for name in scripts]
     steps = [await supervisor.run(command) for command in commands]
     assert all(map(is_forked, steps)) or not forked

@@ -25,7 +25,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def supervisor() -> AsyncIterator[Supervisor]:
     """One for all: what a step did must not matter to the next."""
-    supervisor = await Supervisor.start()
+    supervisor = Supervisor()
+    await supervisor.started()
     yield supervisor
     await supervisor.close()
 

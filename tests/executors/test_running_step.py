@@ -96,7 +96,8 @@ async def test_cancelling_stop_kills_at_once_and_cancelling_wait_does_nothing(
 
 
 async def test_a_killed_supervisor_takes_its_steps_with_it(directory: Path) -> None:
-    supervisor = await Supervisor.start()
+    supervisor = Supervisor()
+    await supervisor.started()
     script = f"trap '' TERM; {_DAEMON}; sleep 1000 & echo $! > child{_AWAIT_DAEMON}; echo > ready; wait"
     running = await supervisor.run(shell(directory, script))
     await until_async(written(directory / "ready"))
@@ -127,7 +128,8 @@ async def test_a_killed_reaper_takes_its_step_with_it_and_no_other(supervisor: S
 
 
 async def test_a_step_dies_with_supervisor_and_reaper_at_once(directory: Path) -> None:
-    supervisor = await Supervisor.start()
+    supervisor = Supervisor()
+    await supervisor.started()
     running = await supervisor.run(shell(directory, "trap '' TERM; while :; do sleep 0.01; done"))
     os.kill(running.reaper.pid, signal.SIGSTOP)  # it must not do its work
     for process in (supervisor.process, running.reaper):

@@ -48,7 +48,8 @@ async def test_a_step_starts_from_a_clean_state(directory: Path) -> None:
     inherited = os.open("/dev/null", os.O_RDONLY)
     os.set_inheritable(inherited, True)
     try:
-        supervisor = await Supervisor.start()
+        supervisor = Supervisor()
+        await supervisor.started()
     finally:
         os.close(inherited)
         os.umask(umask)
@@ -195,7 +196,8 @@ async def test_cancelling_a_start_leaves_no_step(supervisor: Supervisor, directo
 
 
 async def test_closing_ends_what_runs_and_answers_who_waits(directory: Path) -> None:
-    supervisor = await Supervisor.start()
+    supervisor = Supervisor()
+    await supervisor.started()
     running = await supervisor.run(shell(directory, "trap '' TERM; setsid sleep 1000 & echo > ready; wait"))
     waiting = asyncio.create_task(running.wait())
     await until_async(written(directory / "ready"))

@@ -135,7 +135,8 @@ async def test_a_forked_step_leaves_nothing_behind(supervisor: Supervisor, tmp_p
 
 
 async def test_nothing_is_left_when_the_supervisor_is_killed(tmp_path: Path) -> None:
-    supervisor = await Supervisor.start()
+    supervisor = Supervisor()
+    await supervisor.started()
     component = _component(tmp_path, _LEAVES)
     running = await supervisor.run(component.command(forked=True))
     idle = await supervisor.run(_component(tmp_path, "return {}", "idle").command(forked=True))
@@ -151,7 +152,8 @@ async def test_nothing_is_left_when_the_supervisor_is_killed(tmp_path: Path) -> 
 
 
 async def test_a_forked_step_dies_with_all_above_it_at_once(tmp_path: Path) -> None:
-    supervisor = await Supervisor.start()
+    supervisor = Supervisor()
+    await supervisor.started()
     running = await supervisor.run(_component(tmp_path, _LEAVES).command(forked=True))
     above = [supervisor.process, running.reaper, *workers(supervisor)]
     os.kill(running.reaper.pid, signal.SIGSTOP)  # it must not do its work
@@ -260,7 +262,8 @@ async def test_a_step_that_waits_for_its_worker_can_be_cancelled(supervisor: Sup
 
 
 async def test_closing_does_not_wait_for_a_worker(tmp_path: Path) -> None:
-    supervisor = await Supervisor.start()
+    supervisor = Supervisor()
+    await supervisor.started()
     python = make_environment(tmp_path / "environment", sitecustomize=_SLOW.format(str(tmp_path / "begun")))
     start = asyncio.create_task(
         supervisor.run(_component(tmp_path, "return {}", interpreter=python).command(forked=True))

@@ -37,31 +37,46 @@ class Supervisor:
     stands in a session of its own: Ctrl-C at a terminal reaches the engine, and neither it nor the steps.
     """
 
-    process: processes.Process
-    """As long as it lives, processes of steps may live (they are gone when it is, unless it was killed)."""
-
-    def __init__(
-        self, child: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        self.process = processes.find(child.pid) or processes.Process(child.pid, 0)
-        self._child = child
-        self._reader = reader
-        self._writer = writer
+    def __init__(self) -> None:
+        """Nothing is started before it is needed: a run that reuses everything has no use for it."""
+        self._startup: asyncio.Task[None] | None = None
+        self._process: processes.Process | None = None
         self._ids = itertools.count(1)
         self._starting: dict[int, tuple[StepCommand, asyncio.Future[RunningStep | StepcacheError]]] = {}
         self._running: dict[int, RunningStep] = {}
         self._closed = False
-        self._listener = asyncio.create_task(self._listen())
 
-    @classmethod
-    async def start(cls) -> Supervisor:
-        """Start the supervisor. Answers before it is ready: the first ``run`` waits for that."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            child = _spawn(theirs)
+    @property
+    def process(self) -> processes.Process:
+        """As long as it lives, processes of steps may live (they are gone when it is, unless it was killed)."""
+        if self._process is None:
+            raise RuntimeError("the supervisor was not started")
+        return self._process
+
+    async def started(self) -> processes.Process:
+        """The process, which is started if it was not before; the answer does not wait until it is ready.
+
+        Raises StepcacheError when it cannot be started, or this was closed.
+        """
+        if self._process is None:
+            if self._closed:
+                raise self._gone()
+            if self._startup is None:
+                self._startup = asyncio.create_task(self._start(), name="start the supervisor")
+            await asyncio.shield(self._startup)
+        return self.process
+
+    async def _start(self) -> None:
+        try:
+            ours, theirs = socket.socketpair()
+            with theirs:
+                self._child = _spawn(theirs)
+        except OSError as error:
+            raise StepcacheError(f"the step supervisor cannot be started: {error.strerror}") from error
         ours.setblocking(False)
-        reader, writer = await asyncio.open_unix_connection(sock=ours)
-        return cls(child, reader, writer)
+        self._reader, self._writer = await asyncio.open_unix_connection(sock=ours)
+        self._listener = asyncio.create_task(self._listen())
+        self._process = processes.find(self._child.pid) or processes.Process(self._child.pid, 0)
 
     async def run(self, command: StepCommand) -> RunningStep:
         """Start a step.
@@ -70,6 +85,7 @@ class Supervisor:
         log cannot be opened or the supervisor is gone. When this call is cancelled, no process of the step is left.
         """
         command.check()
+        await self.started()
         if self._listener.done() or self._closed:
             raise self._gone()
         step = next(self._ids)
@@ -91,10 +107,14 @@ class Supervisor:
 
     async def close(self) -> None:
         """Kill what still runs, and end the supervisor. May be called again. Waiting callers get their answer."""
-        if not self._closed:
-            self._closed = True
-            if self._writer.can_write_eof() and not self._listener.done():
-                self._writer.write_eof()
+        closed, self._closed = self._closed, True
+        if self._startup is None:
+            return
+        await asyncio.wait([self._startup])
+        if self._process is None:
+            return
+        if not closed and self._writer.can_write_eof() and not self._listener.done():
+            self._writer.write_eof()
         try:
             async with asyncio.timeout(_CLOSING):
                 await asyncio.shield(self._listener)

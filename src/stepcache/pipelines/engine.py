@@ -167,7 +167,7 @@ class Engine:
     async def _session(self, cluster: Cluster, run: RunRow, options: Options, listener: Listener) -> Session:
         """All that the tasks of the run share."""
         pipeline = cluster.pipeline
-        supervisor = await Supervisor.start()
+        supervisor = Supervisor()
         environments = Environments(
             self._home, supervisor, refresh=options.refresh_environments, report=listener.note
         )

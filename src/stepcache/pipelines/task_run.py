@@ -51,7 +51,6 @@ class TaskRun:
         ticket = wish.ticket(
             attempts=1 + self.task.retry.max_retries,
             label=f"run {session.context.run_id} task {self.record.name}",
-            supervisor=session.supervisor.process,
             containers=self.work.containers,
         )
         reused = await self.session.cache.reuse(ticket)
@@ -76,6 +75,7 @@ class TaskRun:
 
     async def _claimed(self, ticket: Ticket, wish: TaskWish) -> Values:
         cache = self.session.cache
+        ticket.supervisor = await self.session.supervisor.started()
         attempt = 0
         while True:
             async with self.session.slots:  # before the claim: whoever holds one executes at once

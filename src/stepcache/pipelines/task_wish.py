@@ -10,7 +10,6 @@ from stepcache.pipelines.model import Component, Task
 from stepcache.pipelines.policy import Policy
 from stepcache.pipelines.task_key import TaskKey
 from stepcache.pipelines.work import Work
-from stepcache.processes import Process
 from stepcache.stores.entry import UNLIMITED
 
 
@@ -28,7 +27,6 @@ class TaskWish:
         *,
         attempts: int = 1,
         label: str = "",
-        supervisor: Process | None = None,
         containers: Reference | None = None,
     ) -> Ticket:
         """The wish as the cache takes it; see ``Ticket``."""
@@ -37,7 +35,6 @@ class TaskWish:
             max_staleness=self.max_staleness,
             attempts=attempts,
             label=label,
-            supervisor=supervisor,
             verify=self.verify,
             containers=containers,
         )

@@ -26,7 +26,8 @@ SCRIPT = "echo > ready; while :; do date >> beats; sleep 0.01; done"
 async def main(program: str, directory: Path, image: str, key: str) -> None:
     store = await open_store(f"sqlite:///{directory / 'store.db'}")
     cache = Cache(store, LocalArtifactStore.open(directory / "artifacts"))
-    supervisor = await Supervisor.start()
+    supervisor = Supervisor()
+    await supervisor.started()
     runtime = await ContainerRuntime.find(supervisor, programs=(program,))
     ticket = Ticket(key, supervisor=supervisor.process, containers=runtime.reference)
     holding = await cache.attempt(ticket)

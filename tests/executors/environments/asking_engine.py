@@ -39,7 +39,8 @@ class Fate:
 
 async def main(home: Path, last: int, requirement: str, options: list[str]) -> None:
     fate = Fate(str(home), last)
-    supervisor = await Supervisor.start()
+    supervisor = Supervisor()
+    await supervisor.started()
     environments = Environments(home, supervisor, report=lambda told: print(told, flush=True))
     environment = await environments.ready(Request.of([requirement], options))
     print(environment.layers[0], environment.lock.digest, fate.changes, flush=True)

@@ -25,7 +25,8 @@ def engine_layers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wheel(links, "nothing")
 
     async def make() -> None:
-        supervisor = await Supervisor.start()
+        supervisor = Supervisor()
+        await supervisor.started()
         try:
             request = Request.of(["nothing"], ["--no-index", "--find-links", str(links)])
             await Environments(home, supervisor).ready(request)

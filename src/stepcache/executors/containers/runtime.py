@@ -113,7 +113,8 @@ class ContainerRuntime:
 
     async def _start(self, command: StepCommand, identity: Identity, file: Path | None) -> RunningContainer:
         if self._guard is None:
-            self._guard = Guard(self._engine, self._owner, self._supervisor.process)
+            supervisor = await self._supervisor.started()
+            self._guard = self._guard or Guard(self._engine, self._owner, supervisor)
         try:
             client = await self._supervisor.run(command)
         except BaseException:  # cancelled, too: the client may have come as far as to make the container
