@@ -15,11 +15,11 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Self
 
 from stepcache import processes
 from stepcache.errors import StepcacheError
+from stepcache.light_dataclasses import dataclass
 from stepcache.processes import Host, Process
 
 PROGRAMS = ("docker", "podman")

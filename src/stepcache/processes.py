@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from stepcache.light_dataclasses import dataclass
 
 _PROC = Path("/proc")
 

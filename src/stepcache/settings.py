@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stepcache.errors import InputError
+from stepcache.light_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

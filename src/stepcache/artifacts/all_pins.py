@@ -7,11 +7,12 @@ import fcntl
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from stepcache.artifacts.pins import boot
+from stepcache.light_dataclasses import dataclass
 
 OTHERS_LAST: Final = 86400.0
 """Seconds for which a pin of another machine, or of this one before it was restarted, counts although its lock is

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from stepcache.light_dataclasses import dataclass
 
 
 class Kind(StrEnum):

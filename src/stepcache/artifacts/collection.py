@@ -14,7 +14,6 @@ import stat
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +26,7 @@ from stepcache.artifacts.pins import object_name
 from stepcache.artifacts.scratch import Scratch, remove
 from stepcache.artifacts.users import Users
 from stepcache.errors import ArtifactStoreUnavailableError, InputError
+from stepcache.light_dataclasses import dataclass
 
 _is_name = re.compile(r"([0-9a-f]{64})(\.dir)?").fullmatch
 _IS_LEFTOVER_AFTER: Final = 86400.0

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import Any, Self
 
 from stepcache import processes
 from stepcache.container_engine import Reference
+from stepcache.light_dataclasses import dataclass
 from stepcache.processes import Host, Process
 
 VERSION = 1

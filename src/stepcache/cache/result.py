@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.stores.entry import Entry
 
 T_co = TypeVar("T_co", covariant=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from stepcache.cache.reason import Reason
 from stepcache.container_engine import Reference
+from stepcache.light_dataclasses import dataclass
 from stepcache.processes import Process
 from stepcache.stores.claim import Busy
 from stepcache.stores.entry import UNLIMITED

@@ -6,10 +6,10 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stepcache.cli import entry_reference, event_loop, places
+from stepcache.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from stepcache.pipelines.removal import Consequences

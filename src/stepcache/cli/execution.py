@@ -10,10 +10,10 @@ import json
 import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stepcache.cli import places
+from stepcache.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from stepcache.artifacts.contract import ArtifactStore

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, cast
 
 from stepcache.artifacts.local import LocalArtifactStore
@@ -18,6 +18,7 @@ from stepcache.cli import gc_progress, places
 from stepcache.errors import InputError
 from stepcache.executors.environments import unused_layers
 from stepcache.executors.environments.unused_layers import CollectedLayers
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines import old_runs
 from stepcache.pipelines.kept_specs import KeptSpecs
 from stepcache.pipelines.old_runs import CollectedRuns

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
+
+from stepcache.light_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from stepcache.cache.cache import Cache

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 _TAIL_LINES = 20
 _BATCH_SECONDS = 0.02
 _WIDTH = 160
+_SUCCESS = {
+    CacheResult.HIT: "reused",
+    CacheResult.SHARED: "shared with another run, which executed it",
+    CacheResult.NONE: "done",
+}
 
 
 class Progress(Protocol):
@@ -136,12 +141,7 @@ def describe(task: TaskRecord) -> str:
 def _success(task: TaskRecord) -> str:
     if task.tasks:
         return f"reused as a whole: {task.tasks} tasks"
-    words = {
-        CacheResult.HIT: "reused",
-        CacheResult.SHARED: "shared with another run, which executed it",
-        CacheResult.NONE: "done",
-    }
-    return words.get(task.result, f"executed in {task.duration:.1f} s")
+    return _SUCCESS.get(task.result) or f"executed in {task.duration:.1f} s"
 
 
 def _reason(task: TaskRecord) -> str:

@@ -15,10 +15,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from stepcache.executors.pip_install import PipInstall
+from stepcache.light_dataclasses import dataclass
 
 MODULE_NAME = "ephemeral_component.py"
 """The name of the file that KFP writes a component's source to."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from stepcache.errors import InputError
 from stepcache.executors import signals
+from stepcache.light_dataclasses import dataclass
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ Sources: kubeflow/pipelines, api/v2alpha1/cache_key.proto and pipeline_spec.prot
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
+
+from stepcache.light_dataclasses import dataclass
 
 
 class Kind(Enum):

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from stepcache.keys.json_writer import write
 from stepcache.keys.strict import InputArtifact, format_exactly
+from stepcache.light_dataclasses import dataclass
 
 SCHEME: Final = "dag-1"
 """Named in every key, as ``strict.SCHEME``."""

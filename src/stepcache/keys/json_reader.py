@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import accumulate
 from json.decoder import scanstring  # type: ignore[attr-defined]  # public in json, absent in typeshed
 from typing import Any, Final
+
+from stepcache.light_dataclasses import dataclass
 
 MAXIMUM_DEPTH: Final = 10_000
 """Nested objects and arrays that Go reads; one more is an error (``maxNestingDepth`` in encoding/json/scanner.go,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 from stepcache.artifacts.contract import ArtifactStore
@@ -11,6 +10,7 @@ from stepcache.executors.containers.images import KnownImages
 from stepcache.executors.containers.runtime import ContainerRuntime
 from stepcache.executors.environments.environment import Environment
 from stepcache.executors.environments.kept import KeptEnvironments
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.context import RunContext
 from stepcache.pipelines.dag_reuse import DagReuse
 from stepcache.pipelines.earlier import EarlierExecutions

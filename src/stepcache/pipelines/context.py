@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+
+from stepcache.light_dataclasses import dataclass
 
 
 @dataclass(frozen=True)

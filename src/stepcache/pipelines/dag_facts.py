@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from graphlib import TopologicalSorter
 from typing import Any
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines import step_codes
 from stepcache.pipelines.conversion import Spec
 from stepcache.pipelines.model import (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 
 from stepcache.pipelines import condition, dag_rules, final_status, reused_dag, task_inputs, works
 from stepcache.pipelines.loop_run import LoopRun
@@ -95,12 +96,13 @@ class DagRun:
         """The outputs of a task; None when its condition does not hold."""
         session = self._session
         component = session.pipeline.components[task.component]
-        inputs = task_inputs.resolve(task, component, self._scope, _placeholders(task, record, session))
+        run = _placeholders(task, record, session)
+        inputs = task_inputs.resolve(task, component, self._scope, run)
         if task.condition and not condition.holds(task.condition, inputs.parameters):
             return None
         if task.iterator is not None:
             return await self._iterate(task, component, inputs, record)
-        return await self._execute(task, component, inputs, record)
+        return await self._execute(task, component, inputs, record, run)
 
     async def _iterate(self, task: Task, component: Component, inputs: Values, record: TaskRecord) -> Values:
         assert task.iterator is not None  # noqa: S101 - for the type checker; the caller has looked
@@ -113,7 +115,8 @@ class DagRun:
             iterations.append(iteration)
             self.members.append(iteration)
             try:
-                outputs = await self._execute(task, component, values, iteration)
+                run = _placeholders(task, iteration, session)
+                outputs = await self._execute(task, component, values, iteration, run)
             except (StepFailedError, DagFailedError, ValueError) as error:
                 _finish(iteration, State.FAILED, str(error), session)
                 return None
@@ -126,14 +129,16 @@ class DagRun:
             raise DagFailedError(dag_rules.failed_iteration(iterations))
         return outputs
 
-    async def _execute(self, task: Task, component: Component, inputs: Values, record: TaskRecord) -> Values:
-        """One execution of a task's component."""
+    async def _execute(
+        self, task: Task, component: Component, inputs: Values, record: TaskRecord, run: Mapping[str, str]
+    ) -> Values:
+        """One execution of a task's component; ``run`` holds the placeholders of the run."""
         session, scope = self._session, self._scope
         if isinstance(component.body, Dag):
             _begin(record, session)
             return await self._nested(component, component.body, inputs, record)
         record.started_at = time.time()
-        known = Known(scope.inputs.parameters, scope.outputs, _placeholders(task, record, session))
+        known = Known(scope.inputs.parameters, scope.outputs, run)
         work = await works.of(component, inputs, known, record.name, session)
         return await TaskRun(task, work, record, session).outputs()
 
@@ -168,7 +173,9 @@ def _begin(record: TaskRecord, session: Session) -> None:
 
 
 def _finish(record: TaskRecord, state: State, error: str, session: Session) -> None:
-    record.state, record.error = state, session.cluster.redactor.text(error)
+    record.state = state
+    if error:
+        record.error = session.cluster.redactor.text(error)
     record.waiting_for = ""
     record.finished_at = time.time()
     session.changed(record)

@@ -8,7 +8,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from stepcache.cache.holder import Holder
 from stepcache.errors import StepcacheError
 from stepcache.executors.environments.environments import Environments
 from stepcache.executors.supervisor import Supervisor
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines import image_python, root_values, task_order, temporary, workspace
 from stepcache.pipelines.context import RunContext
 from stepcache.pipelines.dag_run import DagFailedError, DagRun

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from stepcache.cache.cache import Holding
 from stepcache.cache.reason import Reason
 from stepcache.cache.ticket import Ticket
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines import provenance, task_wish
 from stepcache.pipelines.provenance import Origin
 from stepcache.pipelines.work import Work

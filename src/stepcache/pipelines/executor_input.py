@@ -6,11 +6,11 @@ Rules: ``prepareOutput`` and ``provisionOutputs`` in ``backend/src/v2`` of kubef
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stepcache.artifacts.artifact import Artifact
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.model import Component
 from stepcache.pipelines.values import ArtifactValue, Values
 

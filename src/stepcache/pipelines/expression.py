@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stepcache.keys import go_json
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.model import JsonValue
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ import os
 import shutil
 import sys
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -24,6 +23,7 @@ from stepcache.cache.cache import Holding
 from stepcache.container_engine import Reference
 from stepcache.executors import fetch
 from stepcache.executors.step import StepCommand
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines import command_line, executor_input, supervised, task_key
 from stepcache.pipelines.conversion import plain
 from stepcache.pipelines.executor_input import OutputPaths

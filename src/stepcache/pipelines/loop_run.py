@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines import loop_items
 from stepcache.pipelines.model import Component, Iterator
 from stepcache.pipelines.values import Values

@@ -6,10 +6,10 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from stepcache.artifacts.scratch import remove
+from stepcache.light_dataclasses import dataclass
 from stepcache.stores.collection import CollectingStore
 
 

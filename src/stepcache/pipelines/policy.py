@@ -33,6 +33,9 @@ class Policy:
         return Policy(**chosen)
 
 
+_NOTHING = Policy()
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A policy and what it is for: patterns as in a shell; None for everything."""
@@ -64,7 +67,7 @@ class Policies:
 
     def of(self, pipeline: str, component: str, task: str) -> Policy:
         """What the rules together say about a task."""
-        policy = Policy()
+        policy = _NOTHING
         for rule in self.rules:
             if rule.applies(pipeline, component, task):
                 policy = rule.policy.over(policy)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.model import ComponentInput, Dag, ParameterSource, Pipeline, Task, TaskOutput
 
 _INDICES = re.compile(r"(?:\[[0-9]+\])+$")

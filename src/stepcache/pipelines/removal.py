@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from stepcache.cache.output import Output
 from stepcache.errors import InputError
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines import downstream, loading, task_order
 from stepcache.pipelines.run_request import KeptRequest
 from stepcache.pipelines.whole_dag import TEMPLATE

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from stepcache.artifacts.contract import ArtifactStore
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.task_record import State, TaskRecord
 from stepcache.pipelines.values import ArtifactValue, Values
 

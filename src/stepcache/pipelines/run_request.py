@@ -11,12 +11,13 @@ import json
 import os
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from stepcache.cache.ticket import Verify
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.policy import Policies, Policy, Rule
 from stepcache.pipelines.values import Values
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -15,6 +15,7 @@ from stepcache.artifacts.scratch import Scratch, remove
 from stepcache.executors.environments.environment import Environment
 from stepcache.executors.environments.environments import Environments
 from stepcache.executors.supervisor import Supervisor
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.circumstances import Circumstances
 from stepcache.pipelines.leftovers import Leftovers
 from stepcache.pipelines.listener import Listener

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines import unsupported
 from stepcache.pipelines.mask import Mask
 from stepcache.pipelines.model import Pipeline

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from stepcache.cache.reason import Reason
+from stepcache.light_dataclasses import dataclass
 from stepcache.stores.counts import EntryCount, TaskCount, Unreused
 from stepcache.stores.opening import FullStore
 

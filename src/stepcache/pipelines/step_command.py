@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from stepcache.executors import environment, lightweight, step_launcher, warm_start
@@ -11,6 +10,7 @@ from stepcache.executors.environments.environment import Environment
 from stepcache.executors.lightweight import LightweightComponent
 from stepcache.executors.redaction import Redactor
 from stepcache.executors.step import StepCommand
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines import command_line, executor_input
 from stepcache.pipelines.executor_input import OutputPaths
 from stepcache.pipelines.model import Component, Container

@@ -59,7 +59,7 @@ def of(  # noqa: PLR0913 - each is a part of the key
         namespace=namespace,
         input_parameters=inputs.parameters,
         input_artifacts=input_artifacts(inputs),
-        env={**(container.environment if share.declared else {}), **share.env},
+        env={**container.environment, **share.env} if share.declared else share.env,
         secrets=share.secrets,
         executor=executor,
         custom=custom,

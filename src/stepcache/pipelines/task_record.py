@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from stepcache.artifacts.artifact import Artifact
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.values import Values
 from stepcache.stores.runs import TaskRow
 

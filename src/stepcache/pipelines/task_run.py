@@ -48,12 +48,8 @@ class TaskRun:
         if wish is None:
             return await self._uncached()
         self.record.key = wish.key.digest
-        ticket = wish.ticket(
-            attempts=1 + self.task.retry.max_retries,
-            label=f"run {session.context.run_id} task {self.record.name}",
-            containers=self.work.containers,
-        )
-        reused = await self.session.cache.reuse(ticket)
+        ticket = wish.ticket(attempts=1 + self.task.retry.max_retries)
+        reused = await session.cache.reuse(ticket)
         values = None if reused is None else self._take(reused, ticket)
         return await self._claimed(ticket, wish) if values is None else values
 
@@ -75,7 +71,9 @@ class TaskRun:
 
     async def _claimed(self, ticket: Ticket, wish: TaskWish) -> Values:
         cache = self.session.cache
+        ticket.label = f"run {self.session.context.run_id} task {self.record.name}"
         ticket.supervisor = await self.session.supervisor.started()
+        ticket.containers = self.work.containers
         attempt = 0
         while True:
             async with self.session.slots:  # before the claim: whoever holds one executes at once

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from stepcache.cache.ticket import Ticket, Verify
-from stepcache.container_engine import Reference
 from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.circumstances import Circumstances
 from stepcache.pipelines.model import Component, Task
@@ -22,22 +21,9 @@ class TaskWish:
     """In seconds: negative for no limit, 0 to execute anew and store the result."""
     verify: Verify
 
-    def ticket(
-        self,
-        *,
-        attempts: int = 1,
-        label: str = "",
-        containers: Reference | None = None,
-    ) -> Ticket:
-        """The wish as the cache takes it; see ``Ticket``."""
-        return Ticket(
-            self.key.digest,
-            max_staleness=self.max_staleness,
-            attempts=attempts,
-            label=label,
-            verify=self.verify,
-            containers=containers,
-        )
+    def ticket(self, attempts: int = 1) -> Ticket:
+        """The wish as the cache takes it, to look only; see ``Ticket``."""
+        return Ticket(self.key.digest, self.max_staleness, attempts, verify=self.verify)
 
 
 def of(task: Task, work: Work, name: str, given: Circumstances) -> TaskWish | None:
@@ -49,7 +35,7 @@ def of(task: Task, work: Work, name: str, given: Circumstances) -> TaskWish | No
     if not work.is_reusable or not asks_for_caching(task, policy):
         return None
     return TaskWish(
-        key=work.key(task, given.namespace, policy.ignore_inputs or frozenset()),
+        key=work.key(task, given.namespace, policy.ignore_inputs or ()),
         max_staleness=0 if work.refreshes else limit(policy),
         verify=policy.verify or Verify.DIGEST,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 from stepcache.cache.cache import Reused
@@ -13,6 +13,7 @@ from stepcache.cache.output import Output
 from stepcache.cache.ticket import Ticket, Verify
 from stepcache.keys import dag
 from stepcache.keys.dag import DagParts
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.model import Component
 from stepcache.pipelines.task_record import CacheResult, Standing, State, TaskRecord, outputs_text
 from stepcache.pipelines.values import Values

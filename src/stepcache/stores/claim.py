@@ -5,8 +5,7 @@ The operations of a store answer with the values below. Losing a race is one of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from stepcache.light_dataclasses import dataclass
 from stepcache.stores.entry import Entry
 
 

@@ -77,4 +77,8 @@ def is_fresh(entry: Entry, *, max_staleness: float = UNLIMITED, asked: float = 0
     again by each of them in turn.
     """
     age = entry.age - asked
-    return all(limit < 0 or (limit > 0 and age <= limit) for limit in (entry.max_staleness, max_staleness))
+    return _allows(entry.max_staleness, age) and _allows(max_staleness, age)
+
+
+def _allows(limit: float, age: float) -> bool:
+    return limit < 0 or (limit > 0 and age <= limit)

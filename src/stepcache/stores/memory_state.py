@@ -7,10 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, replace
 from typing import Any, Self
 
 from stepcache.errors import InputError, StoreUnavailableError
+from stepcache.light_dataclasses import dataclass
 from stepcache.stores.claim import Busy, Claim, Lost
 from stepcache.stores.entry import Entry, Record
 from stepcache.stores.runs import RunRow, TaskRow

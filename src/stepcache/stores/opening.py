@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote
 
 from stepcache.errors import InputError
+from stepcache.light_dataclasses import dataclass
 from stepcache.stores.collection import CollectingStore
 from stepcache.stores.contract import Store
 from stepcache.stores.entry_browsing import EntryBrowsing

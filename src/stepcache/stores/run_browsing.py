@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.stores.runs import RunRow, TaskRow
 
 _INDEX = re.compile(r"\[[0-9]+\]$")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Final
 
 from stepcache.errors import InputError
+from stepcache.light_dataclasses import dataclass
 from stepcache.stores.entry import ArtifactReference
 from stepcache.stores.standing import RESTING_TEMPLATE
 

@@ -7,7 +7,6 @@ import re
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -17,6 +16,7 @@ from stepcache.cache.retention.freed import Freed
 from stepcache.cache.retention.unused import Candidate, in_order
 from stepcache.cache.retention.users import check_users
 from stepcache.errors import StoreUnavailableError
+from stepcache.light_dataclasses import dataclass
 from stepcache.stores.collection import CollectingStore
 from stepcache.stores.contract import Store
 from stepcache.stores.unused import UnusedEntry

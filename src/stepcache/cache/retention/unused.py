@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.stores.collection import CollectingStore
 from stepcache.stores.standing import USED_WITHIN
 from stepcache.stores.unused import UnusedEntry

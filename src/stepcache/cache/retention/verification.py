@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from stepcache.artifacts.artifact import Artifact, Verdict
@@ -12,6 +12,7 @@ from stepcache.artifacts.contract import ArtifactStore
 from stepcache.cache.output import Output
 from stepcache.cache.reason import Reason
 from stepcache.cache.retention.collector import CollectedStore
+from stepcache.light_dataclasses import dataclass
 from stepcache.stores.unused import StoredOutput
 
 _REASONS = {Verdict.MISSING: Reason.OUTPUT_MISSING, Verdict.ALTERED: Reason.OUTPUT_ALTERED}

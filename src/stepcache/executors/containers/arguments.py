@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from stepcache.container_engine import ContainerEngine
 from stepcache.executors.containers.command import ContainerCommand
 from stepcache.executors.containers.identity import Identity
 from stepcache.executors.containers.variables import Variables
+from stepcache.light_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

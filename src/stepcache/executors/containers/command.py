@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from stepcache.errors import InputError
 from stepcache.executors.containers.image import Image
 from stepcache.executors.containers.mount import Mount
+from stepcache.light_dataclasses import dataclass
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from stepcache.container_engine import OWNER_LABEL
+from stepcache.light_dataclasses import dataclass
 
 _STEP_LABEL = "stepcache.step"
 _LONGEST_WORD = 40

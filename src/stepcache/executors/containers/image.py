@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from stepcache.errors import InputError
+from stepcache.light_dataclasses import dataclass
 
 
 class PullPolicy(StrEnum):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from stepcache.errors import InputError
+from stepcache.light_dataclasses import dataclass
 
 _QUOTED = frozenset(',"\r\n')  # what the list of fields that --mount takes cannot hold as it is, in every podman
 

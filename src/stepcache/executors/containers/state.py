@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Self
 
 from stepcache.executors import signals
 from stepcache.executors.step import StepExit
+from stepcache.light_dataclasses import dataclass
 
 _ENDED = frozenset({"exited", "stopped", "dead"})
 _NOT_STARTED = frozenset({"created", "configured", "initialized"})

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from stepcache.errors import InputError
+from stepcache.light_dataclasses import dataclass
 
 PROXIES = (
     "http_proxy",

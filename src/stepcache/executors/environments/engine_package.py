@@ -10,12 +10,12 @@ import asyncio
 import hashlib
 import shutil
 import sys
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from stepcache.errors import StepcacheError
 from stepcache.executors.environments.uv import Uv
+from stepcache.light_dataclasses import dataclass
 
 _NEEDED = {"kfp": "kfp/dsl/executor_main.py", "pip": "pip/__main__.py"}
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from stepcache.executors.environments import overlay
 from stepcache.executors.environments.interpreter import Interpreter
 from stepcache.executors.environments.lock import Lock
 from stepcache.executors.environments.overlay import Overlay
+from stepcache.light_dataclasses import dataclass
 
 _DATA = ("share", "etc")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from stepcache.executors import host
+from stepcache.light_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

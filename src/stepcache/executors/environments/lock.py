@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from stepcache.light_dataclasses import dataclass
 
 _PINNED = re.compile(r"(?P<name>[a-z0-9-]+)(?:==(?P<version>\S+)| @ (?P<url>\S+))(?: --hash=sha256:[0-9a-f]{64})?")
 

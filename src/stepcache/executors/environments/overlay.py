@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from stepcache.executors.environments.interpreter import Interpreter
+from stepcache.light_dataclasses import dataclass
 
 _LAYERS = "_stepcache_layers.pth"
 _PIP = '#!/bin/sh\nexec "${0%/*}/python3" -P -m pip "$@"\n'

@@ -5,8 +5,9 @@ from __future__ import annotations
 import configparser
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from stepcache.light_dataclasses import dataclass
 
 _SECTIONS = ("global", "install")  # the later one wins
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from stepcache.errors import InputError
 from stepcache.executors.environments.credentials import mask
+from stepcache.light_dataclasses import dataclass
 
 _WITHOUT_EFFECT = {
     # what is shown, how hard pip tries, and where it would have put things: the result is the same

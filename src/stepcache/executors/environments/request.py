@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from stepcache.errors import InputError
@@ -14,6 +13,7 @@ from stepcache.executors.environments.credentials import Credentials, mask
 from stepcache.executors.environments.interpreter import Interpreter
 from stepcache.executors.environments.pip_options import PipOptions
 from stepcache.executors.lightweight import LightweightComponent
+from stepcache.light_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

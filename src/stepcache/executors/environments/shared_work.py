@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+
+from stepcache.light_dataclasses import dataclass
 
 _Key = TypeVar("_Key", bound=Hashable)
 _Result = TypeVar("_Result")

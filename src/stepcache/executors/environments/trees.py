@@ -8,8 +8,9 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from stepcache.light_dataclasses import dataclass
 
 _VERSION_CONTROL = {".git", ".hg", ".svn"}
 _BYTE_CODE = "__pycache__"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from stepcache.executors.environments import file_lock, trees
 from stepcache.executors.environments.layer_use import MARKER, LayerUse
+from stepcache.light_dataclasses import dataclass
 
 _LONGEST_WORK: Final = 86400.0
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from stepcache.keys.json_writer import write
 from stepcache.keys.strict import format_exactly
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.explaining.part import Part
 from stepcache.pipelines.model import ABSENT, JsonValue
 from stepcache.pipelines.provenance import Origin

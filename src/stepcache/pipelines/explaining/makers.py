@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Self
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.explaining.difference import Difference
 from stepcache.pipelines.explaining.part import Part
 from stepcache.pipelines.provenance import Origin

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from stepcache.keys.json_writer import write
 from stepcache.keys.strict import format_exactly
+from stepcache.light_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.explaining.difference import same
 from stepcache.pipelines.model import ABSENT, JsonValue
 

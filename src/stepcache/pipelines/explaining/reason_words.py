@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from stepcache.cache.reason import Reason
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.evidence import Evidence
 from stepcache.pipelines.explaining import spans
 from stepcache.pipelines.explaining.difference import Difference

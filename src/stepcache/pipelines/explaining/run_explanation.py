@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.explaining.task_explanation import TaskExplanation
 from stepcache.stores.runs import RunRow
 

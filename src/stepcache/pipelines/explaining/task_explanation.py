@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.explaining.difference import Difference
 from stepcache.pipelines.explaining.outputs_difference import OutputDifference
 from stepcache.pipelines.explaining.reason_words import Words

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines import condition, dag_rules, final_status, loop_items
 from stepcache.pipelines.dag_rules import Ended
 from stepcache.pipelines.model import Component, Dag, Iterator, Task

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.planning.planned_task import Outlook, PlannedTask
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from stepcache.cache.reason import Reason
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.task_record import State
 
 Causes = frozenset[str]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.model import ABSENT, Component, JsonValue
 from stepcache.pipelines.planning.planned_task import CERTAIN, Causes
 from stepcache.pipelines.values import Values

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from stepcache.cache.cache import Reused
 from stepcache.cache.holder import Holder
 from stepcache.cache.reason import Reason
 from stepcache.executors.unresolved import UnresolvedError
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines import importing, task_wish, works
 from stepcache.pipelines.model import Component, Container, OtherExecutor, Task
 from stepcache.pipelines.planning.planned_task import Causes, Outlook, PlannedTask, Until

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.circumstances import Circumstances
 from stepcache.pipelines.model import Task
 from stepcache.pipelines.planning.planned_task import PlannedTask

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from stepcache.errors import InputError
 from stepcache.executors.redaction import Redactor
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.platform import keyed_values
 from stepcache.pipelines.platform.keyed_values import KeyedValues
 from stepcache.pipelines.platform.settings import Kind

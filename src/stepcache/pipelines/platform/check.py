@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from stepcache.errors import InputError
 from stepcache.executors import private_mounts, step_launcher
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.model import (
     ABSENT,
     Component,

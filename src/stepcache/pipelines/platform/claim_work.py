@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from stepcache.cache.cache import Holding
 from stepcache.container_engine import Reference
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.model import Component, Task
 from stepcache.pipelines.platform import claims
 from stepcache.pipelines.platform.claims import Operation

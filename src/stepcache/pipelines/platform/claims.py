@@ -8,9 +8,10 @@ creating a claim that is there is no error, so that a run that was cut off can b
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.model import Container, JsonValue
 from stepcache.pipelines.platform.volumes import Volumes
 

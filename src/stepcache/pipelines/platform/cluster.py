@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from stepcache.executors.redaction import Redactor
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.mask import Mask
 from stepcache.pipelines.model import Component, Container, Pipeline
 from stepcache.pipelines.platform import parsing

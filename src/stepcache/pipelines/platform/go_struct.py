@@ -8,8 +8,8 @@ where the struct says ``omitempty``. Only what TaskConfig takes from parameters 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.model import JsonValue
 
 _Reader = Callable[[JsonValue, str], JsonValue]

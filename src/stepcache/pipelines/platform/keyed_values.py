@@ -12,10 +12,11 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.platform.settings import Kind
 
 LARGEST = 1 << 20

@@ -6,9 +6,10 @@ Rules: ``getTaskConfigOptions`` in ``backend/src/v2/driver/driver.go`` of kubefl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.model import Component
 from stepcache.pipelines.platform.settings import ExecutorSettings
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import socket
 import uuid
-from dataclasses import dataclass
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.platform.settings import ExecutorSettings
 
 _KEYED = re.compile(r"metadata\.(?P<map>labels|annotations)\['(?P<key>[^']+)'\]")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TypeVar
 
 from stepcache.executors.private_mounts import DirectoryMount, FilesMount, Mount
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.model import Container
 from stepcache.pipelines.platform import names, passthroughs
 from stepcache.pipelines.platform.bindings import Bindings, option
@@ -76,7 +77,9 @@ class Provision:
         Not when it mounts, or passes on, a volume that is this run's alone: what is left there, no other run would
         find.
         """
-        return not any(volume.generated for volume in (*self.passed_on, *(volume for _, volume in self.volumes)))
+        if any(volume.generated for volume in self.passed_on):
+            return False
+        return not any(volume.generated for _, volume in self.volumes)
 
     def variables(self, container: Container) -> dict[str, str]:
         """Those that pipeline and component declare for the step."""

@@ -7,8 +7,8 @@ out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.model import ComponentInput, Constant, JsonValue, TaskOutput
 from stepcache.pipelines.platform import names
 from stepcache.pipelines.platform.json_object import JsonObject

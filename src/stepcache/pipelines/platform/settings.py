@@ -7,9 +7,10 @@ secrets and config maps are asked for in the same two ways, and have the same tw
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.platform.reference import Reference
 from stepcache.pipelines.platform.scheduling import Scheduling
 

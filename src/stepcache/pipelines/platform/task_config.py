@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePath
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.model import Container, JsonValue
 from stepcache.pipelines.platform import names, resources
 from stepcache.pipelines.platform.names import Known

@@ -11,11 +11,11 @@ import errno
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from stepcache.artifacts import scratch
+from stepcache.light_dataclasses import dataclass
 from stepcache.pipelines.platform.bindings import is_name
 
 _MARKER = "volume.json"

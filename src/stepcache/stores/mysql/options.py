@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from stepcache.errors import InputError
+from stepcache.light_dataclasses import dataclass
 from stepcache.stores.sql.address import Address
 
 _MODES: Final = ("DISABLED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY")

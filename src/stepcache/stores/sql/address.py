@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from stepcache.errors import InputError
+from stepcache.light_dataclasses import dataclass
 
 POOL_SIZE: Final = 4
 """Connections of one process to one server, by default."""
@@ -14,7 +14,7 @@ _LARGEST_POOL: Final = 100
 _SECRET: Final = ("password", "sslpassword", "ssl-key-password")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True)
 class Address:
     """``SCHEME://USER:PASSWORD@HOSTS/DATABASE?OPTIONS``, of which every part but the scheme may be missing."""
 

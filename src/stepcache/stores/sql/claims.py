@@ -6,8 +6,7 @@ Whoever writes both a claim and an entry takes the claim's row first, so that no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from stepcache.light_dataclasses import dataclass
 from stepcache.stores.claim import Busy, Claim, Granted, Hit, Invalidated, Lost, Published, Released, Renewed
 from stepcache.stores.entry import Record, is_fresh
 from stepcache.stores.sql.connection import Connection

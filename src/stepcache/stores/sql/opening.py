@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from stepcache.errors import StepcacheError
+from stepcache.light_dataclasses import dataclass
 from stepcache.stores.sql import schema
 from stepcache.stores.sql.connection import Driver
 from stepcache.stores.sql.database import PATIENCE, SqlDatabase

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.stores.claim import Busy, Claim, KeyState
 from stepcache.stores.entry import Entry
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.stores.runs import RunRow, TaskRow
 from stepcache.stores.sql.connection import Connection
 from stepcache.stores.sql.dialect import Dialect, run_row, task_row

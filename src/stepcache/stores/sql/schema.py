@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from stepcache.errors import StepcacheError, StoreUnavailableError
+from stepcache.light_dataclasses import dataclass
 from stepcache.stores.sql.address import Address
 from stepcache.stores.sql.connection import Connection
 from stepcache.stores.sql.statement import Statement, Style

@@ -7,8 +7,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection
-from dataclasses import dataclass
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.stores.claim import (
     Busy,
     Claim,

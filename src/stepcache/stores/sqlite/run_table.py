@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from operator import attrgetter
 
+from stepcache.light_dataclasses import dataclass
 from stepcache.stores.runs import TASK_COLUMNS, RunRow, TaskRow
 
 _SAVE_RUN = """
