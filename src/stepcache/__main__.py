@@ -1,7 +1,5 @@
 """``python -m stepcache``."""
 
-import sys
+from stepcache.cli.main import process
 
-from stepcache.cli.main import main
-
-sys.exit(main())
+process()

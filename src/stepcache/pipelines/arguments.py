@@ -55,12 +55,12 @@ def resolve(root: Component, given: Given) -> RootInputs:
 def _unknown(
     names: Mapping[str, object], declared: Mapping[str, object], kind: str, others: Mapping[str, object], other: str
 ) -> list[str]:
-    from difflib import get_close_matches
-
     problems = []
     for name in names:
         if name in declared:
             continue
+        from difflib import get_close_matches
+
         close = get_close_matches(name, declared, n=1)
         if name in others:
             problems.append(f"'{name}' is no {kind} but one of the pipeline's {other}s")

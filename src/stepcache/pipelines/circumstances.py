@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from stepcache.artifacts.contract import ArtifactStore
 from stepcache.cache.cache import Cache
-from stepcache.executors.containers.images import KnownImages
-from stepcache.executors.containers.runtime import ContainerRuntime
 from stepcache.executors.environments.environment import Environment
 from stepcache.executors.environments.kept import KeptEnvironments
 from stepcache.light_dataclasses import dataclass
@@ -18,6 +17,10 @@ from stepcache.pipelines.model import Pipeline
 from stepcache.pipelines.platform.cluster import Cluster
 from stepcache.pipelines.policy import Policies
 from stepcache.stores.history import HistoryStore
+
+if TYPE_CHECKING:
+    from stepcache.executors.containers.images import KnownImages
+    from stepcache.executors.containers.runtime import ContainerRuntime
 
 
 @dataclass

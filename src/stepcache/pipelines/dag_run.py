@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 
-from stepcache.pipelines import condition, dag_rules, final_status, reused_dag, task_inputs, works
+from stepcache.pipelines import dag_rules, final_status, reused_dag, task_inputs, works
 from stepcache.pipelines.loop_run import LoopRun
 from stepcache.pipelines.model import Component, Dag, Task
 from stepcache.pipelines.platform.names import Known
@@ -98,8 +98,11 @@ class DagRun:
         component = session.pipeline.components[task.component]
         run = _placeholders(task, record, session)
         inputs = task_inputs.resolve(task, component, self._scope, run)
-        if task.condition and not condition.holds(task.condition, inputs.parameters):
-            return None
+        if task.condition:
+            from stepcache.pipelines import condition
+
+            if not condition.holds(task.condition, inputs.parameters):
+                return None
         if task.iterator is not None:
             return await self._iterate(task, component, inputs, record)
         return await self._execute(task, component, inputs, record, run)

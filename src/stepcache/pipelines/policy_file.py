@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,15 @@ def read(path: Path) -> tuple[Rule, ...]:
     Raises InputError, with every problem, for a file that cannot be read or says what no policy says.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = path.read_bytes()
     except FileNotFoundError:
         return ()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
+    import tomllib
+
+    try:
+        document = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not TOML: {error}") from error
     problems: list[str] = []
@@ -71,10 +74,10 @@ class _Reader:
         return Policy(**values)
 
     def _only(self, table: Mapping[str, Any], known: tuple[str, ...], place: str) -> None:
-        from difflib import get_close_matches
-
         for name in table:
             if name not in known:
+                from difflib import get_close_matches
+
                 close = get_close_matches(name, known, n=1)
                 hint = f" (did you mean '{close[0]}'?)" if close else f" (it may hold: {', '.join(known)})"
                 self._problems.append(f"{place} has '{name}', which means nothing{hint}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stepcache.cache.cache import Holding
 from stepcache.cache.uninterrupted import uninterrupted
@@ -13,14 +14,16 @@ from stepcache.executors.environments.environment import Environment
 from stepcache.executors.lightweight import LightweightComponent
 from stepcache.executors.step import StepCommand, StepExit
 from stepcache.light_dataclasses import dataclass
-from stepcache.pipelines import secret_outputs, step_command, supervised, task_outputs
+from stepcache.pipelines import secret_outputs, supervised, task_outputs
 from stepcache.pipelines.command_work import CommandWork
 from stepcache.pipelines.place import Place
 from stepcache.pipelines.session import Session
-from stepcache.pipelines.step_command import Workshop
 from stepcache.pipelines.task_record import TaskRecord
 from stepcache.pipelines.values import Values
 from stepcache.pipelines.work import StepFailedError
+
+if TYPE_CHECKING:
+    from stepcache.pipelines.step_command import Workshop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +62,11 @@ class Step(CommandWork):
         self, made: list[Path], log: Path, python: Environment, session: Session
     ) -> tuple[Workshop, StepCommand]:
         """Make what the step needs; every directory is noted in ``made`` as soon as it is there. Blocks."""
+        from stepcache.pipelines import step_command  # of no use to a task that is reused
+
         made.append(scratch := session.artifacts.scratch())
         made.append(temporary := session.temporary.new())
-        workshop = Workshop(scratch, temporary, log, python)
+        workshop = step_command.Workshop(scratch, temporary, log, python)
         command = step_command.prepare(
             workshop,
             container=self.container,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from stepcache.pipelines import importing, step_codes
 from stepcache.pipelines.circumstances import Circumstances
-from stepcache.pipelines.container_step import ContainerStep
 from stepcache.pipelines.importing import Import
 from stepcache.pipelines.model import Component, Container, OtherExecutor
 from stepcache.pipelines.place import Place
@@ -37,6 +36,8 @@ async def of(component: Component, inputs: Values, known: Known, name: str, give
         keyed = given.cluster.concealment.for_key(inputs)
         provision = _provision(component, known, name, given)
         if given.images is not None:
+            from stepcache.pipelines.container_step import ContainerStep
+
             return await ContainerStep.of(
                 component,
                 executor,

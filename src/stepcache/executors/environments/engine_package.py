@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import shutil
 import sys
-from importlib import metadata
 from pathlib import Path
 
 from stepcache.errors import StepcacheError
@@ -38,6 +37,8 @@ class EnginePackage:
 
         Raises StepcacheError when it is missing, or was installed without its files (as editable).
         """
+        from importlib import metadata  # half of what importing the environments would cost
+
         try:
             found = metadata.distribution(name)
         except metadata.PackageNotFoundError:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stepcache.errors import StepcacheError
-from stepcache.executors.environments import uv_environment, uv_failure
 from stepcache.executors.environments.interpreter import Interpreter
 from stepcache.executors.environments.request import Request
 from stepcache.executors.step import StepCommand, StepExit
@@ -39,6 +38,8 @@ class Uv:
         log = directory / "uv.log"
         argv = (_program(), "--quiet", "--no-progress", *arguments)
         # Not in the directory of a project: its settings are none of ours.
+        from stepcache.executors.environments import uv_environment, uv_failure  # of no use where nothing is made
+
         variables = uv_environment.build(self._inherited, request.options, self._cache)
         ended = await self._end(StepCommand(argv, variables, Path("/"), log))
         if not ended.ok:
