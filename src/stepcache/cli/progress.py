@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -127,21 +127,27 @@ def describe(task: TaskRecord) -> str:
     """How a task stands, in a few words; empty when there is nothing to tell yet."""
     if task.waiting_for:
         return f"waits for {task.waiting_for}"
-    if task.state is State.RUNNING and task.result is not CacheResult.NONE:
-        return f"runs ({_reason(task)})"
-    if task.state is State.SUCCEEDED:
-        return _success(task)
-    if task.state is State.SKIPPED:
-        return task.error or "skipped: its condition does not hold"
-    if task.state is State.FAILED:
-        return f"failed: {task.error}"
-    return "canceled" if task.state is State.CANCELED else ""
+    return _TOLD[task.state](task)
+
+
+def _running(task: TaskRecord) -> str:
+    return "" if task.result is CacheResult.NONE else f"runs ({_reason(task)})"
 
 
 def _success(task: TaskRecord) -> str:
     if task.tasks:
         return f"reused as a whole: {task.tasks} tasks"
     return _SUCCESS.get(task.result) or f"executed in {task.duration:.1f} s"
+
+
+_TOLD: Mapping[State, Callable[[TaskRecord], str]] = {
+    State.PENDING: lambda _: "",
+    State.RUNNING: _running,
+    State.SUCCEEDED: _success,
+    State.SKIPPED: lambda task: task.error or "skipped: its condition does not hold",
+    State.FAILED: lambda task: f"failed: {task.error}",
+    State.CANCELED: lambda _: "canceled",
+}
 
 
 def _reason(task: TaskRecord) -> str:

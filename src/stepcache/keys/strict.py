@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import field
 from functools import lru_cache
+from json.encoder import encode_basestring
 from math import copysign, isfinite
 from typing import TYPE_CHECKING, Any, Final
 
@@ -205,15 +206,17 @@ def _surroundings(env: tuple[tuple[str, str], ...], executor: tuple[tuple[str, s
 
 
 def _parameters(parameters: Mapping[str, Any]) -> str:
-    if all(map(_is_plain, parameters.values())):
-        return write_text(dict(parameters))
-    return write(dict(parameters), format_exactly)
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether ``write_text`` writes it as ``write`` does."""
-    kind = type(value)
-    return kind is str or value is None or kind is bool or (kind is int and value.bit_length() <= _MAXIMUM_BITS)
+    pieces = []
+    for name in sorted(parameters):
+        value = parameters[name]
+        if type(value) is str:
+            text = encode_basestring(value)
+        elif type(value) is int and value.bit_length() <= _MAXIMUM_BITS:
+            text = str(value)
+        else:
+            text = write(value, format_exactly)
+        pieces.append(f"{encode_basestring(name)}:{text}")
+    return f"{{{','.join(pieces)}}}"
 
 
 def _artifacts(artifacts: Mapping[str, Sequence[InputArtifact]]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from stepcache.pipelines.context import RunContext
 from stepcache.pipelines.dag_reuse import DagReuse
 from stepcache.pipelines.earlier import EarlierExecutions
 from stepcache.pipelines.model import Pipeline
+from stepcache.pipelines.place import Places
 from stepcache.pipelines.platform.cluster import Cluster
 from stepcache.pipelines.policy import Policies
 from stepcache.stores.history import HistoryStore
@@ -40,6 +41,11 @@ class Circumstances:
     """The engine's own packages, as they were when the run began."""
     images: KnownImages | ContainerRuntime | None
     """The images that steps run in; None when steps are processes of this machine."""
+
+    @cached_property
+    def places(self) -> Places:
+        """Where steps run."""
+        return Places(self.environments, self.engine_environment)
 
     @cached_property
     def dags(self) -> DagReuse:

@@ -15,7 +15,6 @@ from stepcache.executors.containers.image import PullPolicy
 from stepcache.keys.dag import DagParts
 from stepcache.pipelines import step_codes, task_key
 from stepcache.pipelines.model import Component, Container, DagFacts
-from stepcache.pipelines.place import Place
 from stepcache.pipelines.platform.keyed_values import KeyedValues
 from stepcache.pipelines.values import Values
 from stepcache.pipelines.whole_dag import WholeDag
@@ -112,7 +111,7 @@ class DagReuse:
             return None
         if given.images is None:
             code = step_codes.find(container)
-            place = Place.kept(code, given.environments, given.engine_environment)
+            place = given.places.kept(code)
             return None if place is None else place.executor
         policy = PullPolicy.parse(given.cluster.settings.of(label).image_pull_policy)
         image = await given.images.known(container.image, policy)

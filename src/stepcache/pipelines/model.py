@@ -92,11 +92,14 @@ class FinalStatus:
     task: str
 
 
+Origin = TaskOutput | ComponentInput | Constant | FinalStatus
+
+
 @dataclass(frozen=True, slots=True)
 class ParameterSource:
     """Where an input parameter of a task comes from; ``selector`` is KFP's ``parameter_expression_selector``."""
 
-    origin: TaskOutput | ComponentInput | Constant | FinalStatus
+    origin: Origin
     selector: str = ""
 
 

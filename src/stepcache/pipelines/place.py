@@ -28,44 +28,6 @@ class Place:
     executor: Mapping[str, str]
     """What runs the step, as keys name it."""
 
-    @classmethod
-    async def of(
-        cls, code: LightweightComponent | None, environments: KeptEnvironments, engine: Environment
-    ) -> Place:
-        """The place of a component's steps; ``code`` is None for a command that is no Python component.
-
-        Raises StepFailedError when its requirements cannot be resolved, and UnresolvedError where ``environments``
-        only knows what is kept, and nothing is.
-        """
-        try:
-            request = None if code is None else Request.of_component(code)
-            if request is None:
-                return cls(engine, None, engine.described())
-            lock = environments.kept_now(request) or await environments.lock(request)
-        except StoreUnavailableError:
-            raise
-        except StepcacheError as error:
-            raise _failed(error) from error
-        return cls._of(engine, request, lock)
-
-    @classmethod
-    def kept(
-        cls, code: LightweightComponent | None, environments: KeptEnvironments, engine: Environment
-    ) -> Place | None:
-        """The place of a component's steps; None when its requirements have to be resolved first.
-
-        Raises StepcacheError for requirements that cannot be.
-        """
-        request = None if code is None else Request.of_component(code)
-        if request is None:
-            return cls(engine, None, engine.described())
-        lock = environments.kept_now(request)
-        return None if lock is None else cls._of(engine, request, lock)
-
-    @classmethod
-    def _of(cls, engine: Environment, request: Request, lock: Lock) -> Place:
-        return cls(engine, request, {**engine.described(), "lock": lock.digest})
-
     async def ready(self, environments: Environments) -> Environment:
         """The environment, installed if need be. Raises StepFailedError when it cannot be."""
         if self.request is None:
@@ -75,6 +37,45 @@ class Place:
             return await environments.ready(self.request)
         except StepcacheError as error:
             raise _failed(error) from error
+
+
+class Places:
+    """The places of one run's components."""
+
+    def __init__(self, environments: KeptEnvironments, engine: Environment) -> None:
+        self._environments = environments
+        self._engine = Place(engine, None, engine.described())
+
+    async def of(self, code: LightweightComponent | None) -> Place:
+        """The place of a component's steps; ``code`` is None for a command that is no Python component.
+
+        Raises StepFailedError when its requirements cannot be resolved, and UnresolvedError where they are only
+        looked up, and nothing is kept.
+        """
+        try:
+            request = None if code is None else Request.of_component(code)
+            if request is None:
+                return self._engine
+            lock = self._environments.kept_now(request) or await self._environments.lock(request)
+        except StoreUnavailableError:
+            raise
+        except StepcacheError as error:
+            raise _failed(error) from error
+        return self._with(request, lock)
+
+    def kept(self, code: LightweightComponent | None) -> Place | None:
+        """The place of a component's steps; None when its requirements have to be resolved first.
+
+        Raises StepcacheError for requirements that cannot be.
+        """
+        request = None if code is None else Request.of_component(code)
+        if request is None:
+            return self._engine
+        lock = self._environments.kept_now(request)
+        return None if lock is None else self._with(request, lock)
+
+    def _with(self, request: Request, lock: Lock) -> Place:
+        return Place(self._engine.engine, request, {**self._engine.executor, "lock": lock.digest})
 
 
 def _failed(error: StepcacheError) -> StepFailedError:

@@ -18,7 +18,7 @@ from stepcache.pipelines.model import (
     FinalStatus,
     InputParameter,
     JsonValue,
-    ParameterSource,
+    Origin,
     ParameterType,
     Task,
     TaskOutput,
@@ -53,19 +53,27 @@ def resolve(task: Task, component: Component, scope: Scope, run: Mapping[str, st
     constants: dict[str, str] = {}
     missing: dict[str, str] = {}
     dangling = set()
+    selects = False
     for name, source in task.parameters.items():
-        value = _parameter(source, scope)
         origin = source.origin
+        value = _parameter(origin, scope)
+        is_constant = isinstance(origin, Constant)
         if isinstance(origin, ComponentInput) and scope.declared is not None and origin.name not in scope.declared:
             dangling.add(name)
-        if value is ABSENT or (value is None and not isinstance(source.origin, Constant)):
-            missing[name] = _why_missing(source)
+        if value is ABSENT or (value is None and not is_constant):
+            missing[name] = _why_missing(origin)
             continue
-        if isinstance(value, str) and isinstance(source.origin, Constant):
+        if is_constant and isinstance(value, str):
             constants[name] = value
+        selects = selects or bool(source.selector)
         given[name] = value
-    resolved = {name: placeholders.resolve_constant(text, given, run) for name, text in constants.items()}
-    selected = _selected(task, given | resolved)
+    selected = given
+    if constants:
+        selected = given | {
+            name: placeholders.resolve_constant(text, given, run) for name, text in constants.items()
+        }
+    if selects:
+        selected = _selected(task, selected)
     if task.iterator is not None:
         dangling.add(task.iterator.item_input)
     return Values(_typed(component, selected, missing, dangling), _artifacts(task, component, scope))
@@ -77,8 +85,7 @@ def typed_item(component: Component, name: str, item: JsonValue) -> JsonValue:
     return item if declared is None else _convert(name, item, declared)
 
 
-def _parameter(source: ParameterSource, scope: Scope) -> JsonValue:
-    origin = source.origin
+def _parameter(origin: Origin, scope: Scope) -> JsonValue:
     if isinstance(origin, Constant):
         return origin.value
     if isinstance(origin, ComponentInput):
@@ -89,8 +96,7 @@ def _parameter(source: ParameterSource, scope: Scope) -> JsonValue:
     return ABSENT if finished is None else finished.parameters.get(origin.output, ABSENT)
 
 
-def _why_missing(source: ParameterSource) -> str:
-    origin = source.origin
+def _why_missing(origin: Origin) -> str:
     if isinstance(origin, TaskOutput):
         return f"task '{origin.task}' left no output parameter '{origin.output}'"
     if isinstance(origin, ComponentInput):
@@ -102,16 +108,13 @@ def _why_missing(source: ParameterSource) -> str:
 
 def _selected(task: Task, given: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """The values with their expressions applied (``parameter_expression_selector``)."""
-    expressions = {name: source.selector for name, source in task.parameters.items() if source.selector}
-    if not expressions:
-        return given
     from stepcache.pipelines import selector
 
     selected = dict(given)
-    for name, expression in expressions.items():
-        if name in given:
+    for name, source in task.parameters.items():
+        if source.selector and name in given:
             try:
-                selected[name] = selector.select(expression, given[name])
+                selected[name] = selector.select(source.selector, given[name])
             except ValueError as error:
                 raise ValueError(f"input parameter '{name}': {error}") from None
     return selected
@@ -156,6 +159,8 @@ def _convert(name: str, value: JsonValue, declared: InputParameter) -> JsonValue
 
 def _artifacts(task: Task, component: Component, scope: Scope) -> dict[str, tuple[ArtifactValue, ...]]:
     values: dict[str, tuple[ArtifactValue, ...]] = {}
+    if not task.artifacts and not component.input_artifacts:
+        return values
     item = task.iterator.item_input if task.iterator is not None and task.iterator.over_artifacts else None
     missing: dict[str, str] = {}
     for name, origin in task.artifacts.items():

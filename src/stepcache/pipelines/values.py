@@ -78,9 +78,6 @@ class Values:
         """The values that ``to_document`` described."""
         artifacts = document.get("artifacts") or {}
         return cls(
-            parameters=document.get("parameters") or {},
-            artifacts={
-                name: tuple(ArtifactValue.from_document(item) for item in items)
-                for name, items in artifacts.items()
-            },
+            document.get("parameters") or {},
+            {name: tuple(map(ArtifactValue.from_document, items)) for name, items in artifacts.items()},
         )

@@ -6,7 +6,6 @@ from stepcache.pipelines import importing, step_codes
 from stepcache.pipelines.circumstances import Circumstances
 from stepcache.pipelines.importing import Import
 from stepcache.pipelines.model import Component, Container, OtherExecutor
-from stepcache.pipelines.place import Place
 from stepcache.pipelines.platform import claims
 from stepcache.pipelines.platform.claim_work import ClaimWork
 from stepcache.pipelines.platform.names import Known
@@ -55,7 +54,7 @@ async def of(component: Component, inputs: Values, known: Known, name: str, give
             code=code,
             inputs=inputs,
             run=run,
-            place=await Place.of(code, given.environments, given.engine_environment),
+            place=await given.places.of(code),
             keyed=keyed,
             provision=provision,
         )

@@ -67,8 +67,11 @@ class Concealment:
 
         None when that cannot be: a secret is not given to this run, has changed, or was kept by another home.
         """
-        values: dict[str, Any] = json.loads(json.dumps(document)) if document.get(_CONCEALED) else dict(document)
-        for item in values.pop(_CONCEALED, ()):
+        concealed = document.get(_CONCEALED)
+        if not concealed:
+            return Values.from_document(document)
+        values: dict[str, Any] = json.loads(json.dumps(document))
+        for item in concealed:
             text = self._joined(item["pieces"])
             if text is None or self._seal(text) != item["seal"]:
                 return None
