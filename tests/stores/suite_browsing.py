@@ -94,9 +94,9 @@ class BrowsingSuite:
 
     async def test_a_tally_counts_steps(self, world: World) -> None:
         def ended(name: str, state: str, result: str, saved: float = 0.0) -> None:
-            tasks.append(replace(TASK, name=name, state=state, result=result, saved=saved, key=""))
+            tasks.append(TASK._replace(name=name, state=state, result=result, saved=saved, key=""))
 
-        tasks = [replace(TASK, run_id="another")]
+        tasks = [TASK._replace(run_id="another")]
         ended("executed", "SUCCEEDED", "miss")
         ended("uncached", "SUCCEEDED", "off")
         ended("reused", "SUCCEEDED", "hit", 1.5)
@@ -124,13 +124,13 @@ class BrowsingSuite:
 
     async def test_an_executed_task_is_found_by_what_it_published(self, world: World) -> None:
         key = a_key()
-        executed = replace(TASK, key=key, result="miss", published_by="first", state="SUCCEEDED")
+        executed = TASK._replace(key=key, result="miss", published_by="first", state="SUCCEEDED")
         await world.store.save_tasks(
             [
                 executed,
-                replace(executed, run_id="run 2", result="hit"),
-                replace(executed, run_id="run 3", published_by="second"),
-                replace(executed, run_id="run 4", key=a_key("another")),
+                executed._replace(run_id="run 2", result="hit"),
+                executed._replace(run_id="run 3", published_by="second"),
+                executed._replace(run_id="run 4", key=a_key("another")),
             ]
         )
         store = await world.another()

@@ -238,11 +238,13 @@ class CollectionSuite:
 
     async def test_what_rests_on_others_keeps_them_in_use(self, world: World) -> None:
         """However often it is used itself: their mark is never more than an hour older than the moment of a use."""
-        await world.store.put(a_key("task"), a_record())
+        task = await world.store.put(a_key("task"), a_record())
         await world.store.put(a_key("dag"), made(template=standing.RESTING_TEMPLATE))
         for _ in range(5):
             await world.advance(1800)
-            await standing.touch(world.store, [a_key("task")])
+            told = await standing.stand(world.store, {a_key("task"): task.entry.published_by})
+            if told is standing.Standing.UNUSED:
+                await standing.touch(world.store, [a_key("task")])
             await world.store.count_hits({a_key("dag"): 1})
             entry = (await unused(world.store))[a_key("task")]
             assert entry.unused_for <= standing.USED_WITHIN

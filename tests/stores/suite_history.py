@@ -19,15 +19,14 @@ LATER = 100.0
 
 def executed(number: int, **changes: Any) -> TaskRow:
     """The execution of ``fit`` that began at second ``number``, in the run of that number."""
-    row = replace(
-        TASK,
+    row = TASK._replace(
         run_id=f"run {number}",
         key=a_key(number),
         started_at=float(number),
         finished_at=number + 0.5,
         parts=f'{{"number": {number}}}',
     )
-    return replace(row, **changes)
+    return row._replace(**changes)
 
 
 async def save(world: World, *tasks: TaskRow, pipeline: str = "pipeline", namespace: str = "namespace") -> None:

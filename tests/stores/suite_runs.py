@@ -64,20 +64,20 @@ class RunSuite:
         assert list(await world.store.runs(state="RUNNING")) == []
 
     async def test_tasks_are_read_as_they_were_saved(self, world: World) -> None:
-        await world.store.save_tasks([TASK, replace(TASK, name="first", position=0)])
-        await world.store.save_tasks([replace(TASK, run_id="run 2", state="PENDING")])
-        await world.store.save_tasks([replace(TASK, state="SUCCEEDED", finished_at=7.5)])
+        await world.store.save_tasks([TASK, TASK._replace(name="first", position=0)])
+        await world.store.save_tasks([TASK._replace(run_id="run 2", state="PENDING")])
+        await world.store.save_tasks([TASK._replace(state="SUCCEEDED", finished_at=7.5)])
         await world.store.save_tasks([])
         tasks = await (await world.another()).tasks("run 1")
         assert list(tasks) == [
-            replace(TASK, name="first", position=0),
-            replace(TASK, state="SUCCEEDED", finished_at=7.5),
+            TASK._replace(name="first", position=0),
+            TASK._replace(state="SUCCEEDED", finished_at=7.5),
         ]
         assert list(await world.store.tasks("run 3")) == []
 
     async def test_tasks_are_saved_all_or_none(self, world: World) -> None:
         with pytest.raises(InputError):
-            await world.store.save_tasks([TASK, replace(TASK, name="\ud800")])
+            await world.store.save_tasks([TASK, TASK._replace(name="\ud800")])
         assert list(await world.store.tasks("run 1")) == []
 
     async def test_a_run_is_finished_once(self, world: World) -> None:
@@ -100,16 +100,16 @@ class RunSuite:
         states = ["PENDING", "RUNNING", "SUCCEEDED", "CACHED", "SKIPPED", "FAILED"]
         await world.store.save_run(RUN)
         await world.store.save_tasks(
-            [replace(TASK, name=state, position=n, state=state, finished_at=1.5) for n, state in enumerate(states)]
+            [TASK._replace(name=state, position=n, state=state, finished_at=1.5) for n, state in enumerate(states)]
         )
-        await world.store.save_tasks([replace(TASK, run_id="run 2")])
+        await world.store.save_tasks([TASK._replace(run_id="run 2")])
         assert await world.store.finish_run(
             "run 1", unless=ENDED, state="CANCELED", finished_at=9.5, error="why", outputs='{"a": 1}'
         )
         tasks = await world.store.tasks("run 1")
         assert [task.state for task in tasks] == ["CANCELED", "CANCELED", *states[2:]]
         assert [task.finished_at for task in tasks] == [9.5, 9.5, 1.5, 1.5, 1.5, 1.5]
-        assert list(await world.store.tasks("run 2")) == [replace(TASK, run_id="run 2")]
+        assert list(await world.store.tasks("run 2")) == [TASK._replace(run_id="run 2")]
         run = await world.store.run("run 1")
         assert run is not None
         assert (run.state, run.error, run.outputs) == ("CANCELED", "why", '{"a": 1}')

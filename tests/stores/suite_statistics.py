@@ -16,15 +16,15 @@ ALL: dict[str, Any] = {"since": 0.0, "pipeline": None}
 
 
 def a_task(name: str, result: str, reason: str = "", **changes: Any) -> TaskRow:
-    row = replace(TASK, name=name, result=result, reason=reason, saved=0.0, members=0)
-    return replace(row, **{"started_at": 10.0, "finished_at": 12.5, **changes})
+    row = TASK._replace(name=name, result=result, reason=reason, saved=0.0, members=0)
+    return row._replace(**{"started_at": 10.0, "finished_at": 12.5, **changes})
 
 
 async def save(world: World, day: float, *tasks: TaskRow, pipeline: str = "pipeline") -> None:
     """A run that was made on that day of the epoch."""
     run_id = f"{pipeline} {day}"
     await world.store.save_run(replace(RUN, run_id=run_id, pipeline=pipeline, created_at=day * DAY))
-    await world.store.save_tasks([replace(task, run_id=run_id) for task in tasks])
+    await world.store.save_tasks([task._replace(run_id=run_id) for task in tasks])
 
 
 def stored(*artifacts: tuple[str, int], **changes: Any) -> Record:

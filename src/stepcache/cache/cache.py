@@ -25,7 +25,7 @@ from stepcache.light_dataclasses import dataclass
 from stepcache.stores.claim import Busy, Granted, Hit, Invalidated, Put
 from stepcache.stores.contract import Store
 from stepcache.stores.entry import Entry, Record, is_fresh
-from stepcache.stores.standing import stand
+from stepcache.stores.standing import Standing, stand
 
 if TYPE_CHECKING:
     from stepcache.cache.result import Result
@@ -46,6 +46,8 @@ class Reused:
     output: Output
     shared: bool
     """Whether the caller waited for somebody else's execution of it."""
+    resting: Collection[str] = ()
+    """The keys of the entries that it rests on, if they were not used for long: a hit marks them, too."""
 
 
 class Cache:
@@ -129,11 +131,11 @@ class Cache:
     async def examine(self, ticket: Ticket, entry: Entry, output: Output | None = None) -> Reused | Reason:
         """What ``peek`` answers for a fresh entry; ``output`` is the entry's, if that was read already."""
         found = await self._inspect(ticket, entry, output)
-        return found if isinstance(found, Reason) else Reused(entry, found, shared=False)
+        return found if isinstance(found, Reason) else Reused(entry, found, shared=False, resting=ticket.resting)
 
     def count(self, reused: Reused) -> None:
         """Count a hit of what ``peek`` answered; what it rests on is noted as in use."""
-        self._hits.add(reused.entry.key, reused.output.rests_on)
+        self._hits.add(reused.entry.key, reused.resting)
 
     async def replace(self, key: str, record: Record, rests_on: Collection[str] = ()) -> Put:
         """Store a result without a claim, in the place of the one that stands now; the entries that it rests on are
@@ -360,8 +362,11 @@ class Cache:
             output = output or Output.from_text(entry.output)
         except ValueError:
             return Reason.OUTPUT_ALTERED
-        if output.rests_on and not await stand(self._store, output.rests_on):
-            return Reason.STALE
+        if output.rests_on:
+            standing = await stand(self._store, output.rests_on)
+            if standing is Standing.FALLEN:
+                return Reason.STALE
+            ticket.resting = output.rests_on if standing is Standing.UNUSED else ()
         if output.artifacts:
             await self._pin(output.artifacts)
         known = self._artifacts.exists if ticket.verify is Verify.EXISTS else self._artifacts.proven

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from dataclasses import field
 from enum import StrEnum
 
@@ -46,6 +47,8 @@ class Ticket:
     """The digest of the artifact for which it could not; empty when it was something else."""
     seen: str = field(default="", init=False)
     """Who published the entry that was looked at last, reusable or not; empty when there was none."""
+    resting: Collection[str] = field(default=(), init=False)
+    """The entries that the one looked at last rests on, by key, if they were not used for long."""
     waited: bool = field(default=False, init=False)
     dead_holder: str | None = field(default=None, init=False)
     """The text of a holder that is known to be gone, its step included; used for one attempt."""

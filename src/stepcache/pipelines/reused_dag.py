@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
 
 from stepcache.pipelines.session import Session
 from stepcache.pipelines.task_record import CacheResult, Standing, State, TaskRecord, outputs_text
@@ -12,6 +11,7 @@ from stepcache.pipelines.values import Values
 from stepcache.pipelines.whole_dag import Found
 
 _STATES = {str(state): state for state in State}
+_SUCCEEDED = str(State.SUCCEEDED)
 
 
 def take(found: Found, record: TaskRecord, session: Session) -> list[TaskRecord]:
@@ -26,29 +26,19 @@ def take(found: Found, record: TaskRecord, session: Session) -> list[TaskRecord]
     with_it = Standing({}, record.standing.born, ())
     now = time.time()
     publishers = found.reused.output.rests_on
-    records = [_record(row, record.name, now, with_it, session) for row in found.rows]
-    for inner in records:
-        inner.published_by = publishers.get(inner.key, "")
+    concealment = session.cluster.concealment
+    records = []
+    for position, row in enumerate(found.rows, start=len(session.records)):
+        name, component, state, key, log, error, outputs = row
+        if outputs and concealment:
+            outputs = outputs_text(concealment.shown(Values.from_document(json.loads(outputs))))
+        inner = TaskRecord(f"{record.name}/{name}", position, component, _STATES[state])
+        if key:
+            inner.result, inner.key, inner.published_by = CacheResult.HIT, key, publishers.get(key, "")
+        if state == _SUCCEEDED:
+            inner.started_at = now
+        inner.finished_at = now
+        inner.log, inner.error, inner.standing, inner.kept_outputs = log, error, with_it, outputs
+        records.append(inner)
     session.add_reused(records)
     return records
-
-
-def _record(row: list[Any], path: str, now: float, standing: Standing, session: Session) -> TaskRecord:
-    name, component, state, key, log, error, outputs = row
-    if outputs and session.cluster.concealment:
-        shown = session.cluster.concealment.shown(Values.from_document(json.loads(outputs)))
-        outputs = outputs_text(shown)
-    return TaskRecord(
-        name=f"{path}/{name}",
-        position=0,
-        component=component,
-        state=_STATES[state],
-        result=CacheResult.HIT if key else CacheResult.NONE,
-        key=key,
-        started_at=now if state == State.SUCCEEDED else 0.0,
-        finished_at=now,
-        log=log,
-        error=error,
-        standing=standing,
-        kept_outputs=outputs,
-    )

@@ -96,8 +96,6 @@ class Session(Circumstances):
 
     def add_reused(self, records: list[TaskRecord]) -> None:
         """Records of tasks that were reused with the DAG around them: written, and told with that one."""
-        for position, record in enumerate(records, start=len(self.records)):
-            record.position = position
         self.records += records
         self.recorder.changed(*records)
 

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from stepcache.errors import InputError
 
 _matches = re.compile(r"[0-9a-f]{64}").fullmatch
+
+
+_match = re.compile(r"(?:[0-9a-f]{64}\n)*").fullmatch
+
+
+def check_all(keys: Collection[str]) -> None:
+    """``check`` each of these."""
+    lines = "".join([f"{key}\n" for key in keys])
+    # The length tells a key with a line break in it from two keys.
+    if _match(lines) is None or len(lines) != 65 * len(keys):
+        for key in keys:
+            check(key)
 
 
 def check(key: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 
-from stepcache.stores.cache_key import check
+from stepcache.stores.cache_key import check, check_all
 from stepcache.stores.claim import (
     Busy,
     Claim,
@@ -26,7 +26,7 @@ from stepcache.stores.memory_history import MemoryHistory
 from stepcache.stores.memory_state import HeldClaim, MemoryState, StoredEntry
 from stepcache.stores.memory_statistics import MemoryStatistics
 from stepcache.stores.runs import RunRow, TaskRow
-from stepcache.stores.standing import USED_WITHIN
+from stepcache.stores.standing import USED_WITHIN, Standing
 
 
 class MemoryStore(MemoryBrowsing, MemoryHistory, MemoryStatistics, MemoryCollection):
@@ -164,24 +164,29 @@ class MemoryStore(MemoryBrowsing, MemoryHistory, MemoryStatistics, MemoryCollect
 
     async def watch(self, keys: Collection[str]) -> Mapping[str, KeyState]:
         """See the contract."""
-        for key in keys:
-            check(key)
+        check_all(keys)
         with self._state.held(closed=self._closed) as state:
             now = state.now()
             return {key: _seen(key, state.entries.get(key), state.claims.get(key), now) for key in keys}
 
-    async def stand(self, entries: Mapping[str, str]) -> bool:
+    async def stand(self, entries: Mapping[str, str]) -> Standing:
         """See ``stores.standing``."""
-        for key in entries:
-            check(key)
+        check_all(entries)
         with self._state.held(closed=self._closed) as state:
-            found = ((state.entries.get(key), published_by) for key, published_by in entries.items())
-            return all(stored is not None and stored.published_by == by for stored, by in found)
+            found = [state.entries.get(key) for key in entries]
+            there = [
+                stored
+                for stored, by in zip(found, entries.values(), strict=True)
+                if stored is not None and stored.published_by == by
+            ]
+            if len(there) < len(entries):
+                return Standing.FALLEN
+            long_ago = state.now() - USED_WITHIN * 1000
+            return Standing.UNUSED if any(stored.used_at < long_ago for stored in there) else Standing.USED
 
     async def touch(self, keys: Collection[str]) -> None:
         """See ``stores.standing``."""
-        for key in keys:
-            check(key)
+        check_all(keys)
         with self._state.held(closed=self._closed) as state:
             found = [stored for key in keys if (stored := state.entries.get(key)) is not None]
             long_ago = state.now() - USED_WITHIN * 1000
@@ -198,8 +203,7 @@ class MemoryStore(MemoryBrowsing, MemoryHistory, MemoryStatistics, MemoryCollect
 
     async def count_hits(self, hits: Mapping[str, int]) -> None:
         """See the contract."""
-        for key in hits:
-            check(key)
+        check_all(hits)
         with self._state.held(closed=self._closed) as state:
             for key, count in hits.items():
                 if (stored := state.entries.get(key)) is not None:

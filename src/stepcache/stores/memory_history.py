@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from stepcache.stores.cache_key import check
+from stepcache.stores.cache_key import check, check_all
 from stepcache.stores.memory_state import MemoryState
 from stepcache.stores.runs import RunRow, TaskRow
 
@@ -44,8 +44,7 @@ class MemoryHistory:
 
     async def parts_of(self, keys: Collection[str]) -> Mapping[str, str]:
         """See the contract."""
-        for key in keys:
-            check(key)
+        check_all(keys)
         with self._state.held(closed=self._closed) as state:
             found = {key: state.entries[key].record.description.parts for key in keys if key in state.entries}
             wanted = frozenset(keys)

@@ -178,7 +178,7 @@ class MemoryState:
         self.save_run(replace(run, state=state, finished_at=finished_at, **rest))
         for place, task in self.tasks.items():
             if task.run_id == run_id and task.state in _UNFINISHED:
-                self.tasks[place] = replace(task, state=state, finished_at=finished_at)
+                self.tasks[place] = task._replace(state=state, finished_at=finished_at)
         return True
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import fields
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from stepcache.light_dataclasses import dataclass
 
@@ -29,9 +28,8 @@ class RunRow:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TaskRow:
-    """One task of a run; ``(run_id, name)`` is unique."""
+class TaskRow(NamedTuple):
+    """One task of a run; ``(run_id, name)`` is unique. A tuple, which a database takes as it is."""
 
     run_id: str
     name: str
@@ -63,7 +61,7 @@ class TaskRow:
     """How many tasks were reused with it as one, when it is a DAG that was."""
 
 
-TASK_COLUMNS: Final = ", ".join("cache_key" if field.name == "key" else field.name for field in fields(TaskRow))
+TASK_COLUMNS: Final = ", ".join("cache_key" if name == "key" else name for name in TaskRow._fields)
 """The columns of a database's table of tasks, in the order of ``TaskRow``."""
 
 

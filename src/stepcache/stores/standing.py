@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from enum import Enum
 from typing import Final, Protocol, runtime_checkable
 
 from stepcache.stores.contract import Store
@@ -16,11 +17,22 @@ RESTING_TEMPLATE: Final = '{"dag": '
 """How the template of an entry begins that rests on others: collection has to take it before these."""
 
 
+class Standing(Enum):
+    """What became of entries that another rests on."""
+
+    FALLEN = "fallen"
+    """Not each of them is there as it was."""
+    UNUSED = "unused"
+    """Each is, and may not have been used within ``USED_WITHIN``: ``touch`` them if they are used now."""
+    USED = "used"
+    """Each is, and was used within ``USED_WITHIN``."""
+
+
 @runtime_checkable
 class StandingEntries(Protocol):
     """May raise what methods of ``Store`` may."""
 
-    async def stand(self, entries: Mapping[str, str]) -> bool:
+    async def stand(self, entries: Mapping[str, str]) -> Standing:
         """Whether the entry of each of these keys is there, with this ``published_by``, in one read."""
 
     async def touch(self, keys: Collection[str]) -> None:
@@ -29,12 +41,13 @@ class StandingEntries(Protocol):
         """
 
 
-async def stand(store: Store, entries: Mapping[str, str]) -> bool:
+async def stand(store: Store, entries: Mapping[str, str]) -> Standing:
     """Whether the entry of each of these keys is there, with this ``published_by``."""
     if isinstance(store, StandingEntries):
         return await store.stand(entries)
     states = await store.watch(entries.keys())
-    return all(states[key].published_by == published_by for key, published_by in entries.items())
+    all_there = all(states[key].published_by == published_by for key, published_by in entries.items())
+    return Standing.UNUSED if all_there else Standing.FALLEN
 
 
 async def touch(store: Store, keys: Collection[str]) -> None:

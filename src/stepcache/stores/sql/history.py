@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from stepcache.stores import history_statements as texts
-from stepcache.stores.cache_key import check
+from stepcache.stores.cache_key import check, check_all
 from stepcache.stores.sql.connection import Connection
 from stepcache.stores.sql.reader import SqlReader
 
@@ -50,8 +50,7 @@ class SqlHistory(SqlReader):
 
     async def parts_of(self, keys: Collection[str]) -> Mapping[str, str]:
         """See the contract."""
-        for key in keys:
-            check(key)
+        check_all(keys)
         self._check_writable()
         return await self._database.run(self._parts_of, tuple(keys))
 

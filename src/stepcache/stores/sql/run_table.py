@@ -78,5 +78,5 @@ def task_id(run_id: str, name: str) -> str:
 
 
 def _values(identity: str, task: TaskRow) -> dict[str, Any]:
-    values = asdict(task)
+    values = task._asdict()
     return {**values, "cache_key": values.pop("key"), "task_id": identity}

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 
 from stepcache.errors import StepcacheError
-from stepcache.stores.cache_key import check
+from stepcache.stores.cache_key import check, check_all
 from stepcache.stores.claim import (
     Busy,
     Claim,
@@ -126,8 +126,7 @@ class SqlStore(SqlBrowsing, SqlHistory, SqlStatistics, SqlCollection):
 
     async def watch(self, keys: Collection[str]) -> Mapping[str, KeyState]:
         """See the contract."""
-        for key in keys:
-            check(key)
+        check_all(keys)
         self._check_writable()
         return await self._database.run(self._watch, tuple(dict.fromkeys(keys)))
 
@@ -138,8 +137,7 @@ class SqlStore(SqlBrowsing, SqlHistory, SqlStatistics, SqlCollection):
 
     async def count_hits(self, hits: Mapping[str, int]) -> None:
         """See the contract."""
-        for key in hits:
-            check(key)
+        check_all(hits)
         self._check_writable()
         await self._database.run(self._entries.count_hits, dict(hits))
 

@@ -10,6 +10,7 @@ from typing import Any
 from stepcache.stores.claim import Put
 from stepcache.stores.entry import Description, Entry, Record, is_fresh
 from stepcache.stores.sqlite.statements import Statements
+from stepcache.stores.standing import Standing
 
 
 class Entries:
@@ -102,7 +103,12 @@ class Entries:
         if connection.execute(self._sql.is_unused, (listed, within)).fetchone() is not None:
             connection.execute(self._sql.touch, (listed,))
 
-    def stand(self, connection: sqlite3.Connection, entries: Mapping[str, str]) -> bool:
-        """Whether all are there as they were, by one statement however many there are."""
-        (standing,) = connection.execute(self._sql.count_standing, (json.dumps(dict(entries)),)).fetchone()
-        return bool(standing == len(entries))
+    def stand(self, connection: sqlite3.Connection, entries: Mapping[str, str], within: int) -> Standing:
+        """Whether all are there as they were, and used within the last ``within`` milliseconds; by one statement
+        however many there are.
+        """
+        listed = json.dumps(dict(entries))
+        standing, is_used = connection.execute(self._sql.count_standing, (within, listed)).fetchone()
+        if standing != len(entries):
+            return Standing.FALLEN
+        return Standing.USED if is_used else Standing.UNUSED

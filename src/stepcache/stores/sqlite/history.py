@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from stepcache.stores import history_statements as texts
-from stepcache.stores.cache_key import check
+from stepcache.stores.cache_key import check, check_all
 from stepcache.stores.sqlite.database import SqliteDatabase
 
 if TYPE_CHECKING:
@@ -62,8 +62,7 @@ class SqliteHistory:
 
     async def parts_of(self, keys: Collection[str]) -> Mapping[str, str]:
         """See the contract."""
-        for key in keys:
-            check(key)
+        check_all(keys)
         return await self._database.read_long(_parts_of, tuple(keys))
 
     async def keys_from(self, prefix: str, *, limit: int = 2) -> Sequence[str]:

@@ -18,12 +18,11 @@ _SAVE_RUN = """
 _RUNS = """
     SELECT run_id, pipeline, state, holder, created_at, finished_at, namespace, source, parameters, outputs, error
       FROM runs"""
-_SAVE_TASK = f"INSERT OR REPLACE INTO tasks ({TASK_COLUMNS}) VALUES ({', '.join('?' * len(fields(TaskRow)))})"
+_SAVE_TASK = f"INSERT OR REPLACE INTO tasks ({TASK_COLUMNS}) VALUES ({', '.join('?' * len(TaskRow._fields))})"
 _TASKS = f"SELECT {TASK_COLUMNS} FROM tasks"
 
 
 _run_columns = attrgetter(*(field.name for field in fields(RunRow)))
-_task_columns = attrgetter(*(field.name for field in fields(TaskRow)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def save_run(connection: sqlite3.Connection, run: RunRow) -> None:
 
 def save_tasks(connection: sqlite3.Connection, tasks: Sequence[TaskRow]) -> None:
     """Insert or replace all."""
-    connection.executemany(_SAVE_TASK, list(map(_task_columns, tasks)))
+    connection.executemany(_SAVE_TASK, map(tuple, tasks))  # sqlite3 takes half as long again for named tuples
 
 
 def finish_run(connection: sqlite3.Connection, end: RunEnd) -> bool:

@@ -61,7 +61,7 @@ _WATCH: Final = """
       LEFT JOIN execution_claims c ON c.cache_key = k.value"""
 
 _COUNT_STANDING: Final = """
-    SELECT COUNT(*)
+    SELECT COUNT(*), COALESCE(MIN(d.used_at), $clock) >= $clock - ?
       FROM json_each(?) k
       JOIN execution_caches e ON e.ExecutionCacheKey = k.key
       LEFT JOIN execution_details d ON d.entry_id = e.ID

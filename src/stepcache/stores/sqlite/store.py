@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from stepcache.stores.cache_key import check
+from stepcache.stores.cache_key import check, check_all
 from stepcache.stores.claim import (
     Busy,
     Claim,
@@ -34,7 +34,7 @@ from stepcache.stores.sqlite.history import SqliteHistory
 from stepcache.stores.sqlite.run_table import RunEnd
 from stepcache.stores.sqlite.statements import CLOCK, Statements
 from stepcache.stores.sqlite.statistics import SqliteStatistics
-from stepcache.stores.standing import USED_WITHIN
+from stepcache.stores.standing import USED_WITHIN, Standing
 
 _QUICK_KEYS = 100
 """How many keys are watched on the caller's thread, at three microseconds each."""
@@ -152,22 +152,19 @@ class SqliteStore(SqliteBrowsing, SqliteHistory, SqliteStatistics, SqliteCollect
 
     async def watch(self, keys: Collection[str]) -> Mapping[str, KeyState]:
         """See the contract."""
-        for key in keys:
-            check(key)
+        check_all(keys)
         read = self._database.read if len(keys) <= _QUICK_KEYS else self._database.read_long
         return await read(self._claims.watch, keys)
 
-    async def stand(self, entries: Mapping[str, str]) -> bool:
+    async def stand(self, entries: Mapping[str, str]) -> Standing:
         """See ``stores.standing``."""
-        for key in entries:
-            check(key)
+        check_all(entries)
         read = self._database.read if len(entries) <= _QUICK_STANDING else self._database.read_long
-        return await read(self._entries.stand, entries)
+        return await read(self._entries.stand, entries, round(USED_WITHIN * 1000))
 
     async def touch(self, keys: Collection[str]) -> None:
         """See ``stores.standing``."""
-        for key in keys:
-            check(key)
+        check_all(keys)
         await self._database.write(self._entries.touch, tuple(keys), round(USED_WITHIN * 1000))
 
     async def describe(self, key: str) -> Description | None:
@@ -177,8 +174,7 @@ class SqliteStore(SqliteBrowsing, SqliteHistory, SqliteStatistics, SqliteCollect
 
     async def count_hits(self, hits: Mapping[str, int]) -> None:
         """See the contract."""
-        for key in hits:
-            check(key)
+        check_all(hits)
         await self._database.write(self._entries.count_hits, dict(hits))
 
     async def settle(self, name: str, value: str) -> str:
