@@ -7,6 +7,7 @@ Task records may lag behind by one batch; whoever sweeps up after a dead engine 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Self
 
 from stepcache.pipelines.task_record import TaskRecord
@@ -25,10 +26,14 @@ class Recorder:
         self._wake = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
 
-    def changed(self, *tasks: TaskRecord) -> None:
-        """Note that these tasks are to be written, as they stand when their batch is."""
-        for task in tasks:
-            self._changed[task.name] = task
+    def changed(self, task: TaskRecord) -> None:
+        """Note that this task is to be written, as it stands when its batch is."""
+        self._changed[task.name] = task
+        self._wake.set()
+
+    def all_changed(self, tasks: Iterable[TaskRecord]) -> None:
+        """``changed`` for each of these."""
+        self._changed |= {task.name: task for task in tasks}
         self._wake.set()
 
     async def flush(self) -> None:

@@ -97,7 +97,7 @@ class Session(Circumstances):
     def add_reused(self, records: list[TaskRecord]) -> None:
         """Records of tasks that were reused with the DAG around them: written, and told with that one."""
         self.records += records
-        self.recorder.changed(*records)
+        self.recorder.all_changed(records)
 
     def changed(self, record: TaskRecord) -> None:
         """Tell whoever watches, and have the record written."""

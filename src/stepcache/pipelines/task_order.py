@@ -27,10 +27,21 @@ Record = TypeVar("Record", bound=Placed)
 
 def in_order(records: Iterable[Record]) -> list[Record]:
     """The records, DAGs before what is in them, iterations by their index, the rest by position."""
-    listed = list(records)
-    positions = {record.name: record.position for record in listed}
-    places: dict[str, tuple[int, ...]] = {"": ()}
-    return sorted(listed, key=lambda record: _place(record.name, positions, places))
+    below: dict[str, list[Record]] = {}
+    for record in records:
+        below.setdefault(_outer(record.name), []).append(record)
+    names = {record.name for group in below.values() for record in group}
+    # What is inside of something that is no record itself begins a tree of its own.
+    pending = [record for outer in sorted(below.keys() - names) for record in sorted(below[outer], key=_rank)]
+    pending.reverse()
+    ordered = []
+    while pending:
+        record = pending.pop()
+        ordered.append(record)
+        inner = below.get(record.name)
+        if inner is not None:
+            pending += sorted(inner, key=_rank, reverse=True)
+    return ordered
 
 
 def depth(name: str) -> int:
@@ -38,14 +49,19 @@ def depth(name: str) -> int:
     return len(_STEP.findall(name)) - 1
 
 
-def _place(name: str, positions: dict[str, int], places: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
-    """The numbers to sort by, one for each step of the path; ``places`` are those found before."""
-    place = places.get(name)
-    if place is None:
-        iteration = _ITERATION.fullmatch(name) if name.endswith("]") else None
-        if iteration is None:
-            outer, number = name.rpartition("/")[0], positions.get(name, 0)
-        else:
-            outer, number = iteration["loop"], int(iteration["index"])
-        place = places[name] = (*_place(outer, positions, places), number)
-    return place
+def _outer(name: str) -> str:
+    """The path of what a task is inside of; empty for the root."""
+    if name.endswith("]"):
+        iteration = _ITERATION.fullmatch(name)
+        if iteration is not None:
+            return iteration["loop"]
+    return name.rpartition("/")[0]
+
+
+def _rank(record: Placed) -> int:
+    """By what the tasks inside of one thing are in order."""
+    if record.name.endswith("]"):
+        iteration = _ITERATION.fullmatch(record.name)
+        if iteration is not None:
+            return int(iteration["index"])
+    return record.position

@@ -105,16 +105,13 @@ class TaskRecord:
             self.finished_at,
             self.log,
             self.error,
-            self._outputs_text(),
+            self.kept_outputs or ("{}" if self.outputs is None else outputs_text(self.outputs)),
             self.published_by,
             self.saved,
             self.parts,
             self.evidence,
             self.tasks,
         )
-
-    def _outputs_text(self) -> str:
-        return self.kept_outputs or ("{}" if self.outputs is None else outputs_text(self.outputs))
 
 
 def outputs_text(outputs: Values) -> str:
