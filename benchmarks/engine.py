@@ -3,7 +3,8 @@
     python benchmarks/engine.py [--json] [--rounds 5]
 
 Whole processes are timed, in turns, and medians of the rounds compared: ratios of one run matter, not the figures
-of one machine. "Chained" components each take the output of the one before.
+of one machine. "Chained" components each take the output of the one before. What a hit costs is the difference of two
+long times that other work on the machine changes by more than that: there a round's time is the least of several.
 """
 
 from __future__ import annotations
@@ -64,6 +65,9 @@ chain(length)(start=int(sys.argv[3]))
 """
 
 
+TRIES = 7
+
+
 class Bench:
     """Times commands in one directory."""
 
@@ -100,15 +104,16 @@ class Bench:
         """Seconds that a process takes which imports kfp."""
         return self._timed([sys.executable, "-c", "import kfp"])
 
-    def medians(self, measures: Mapping[str, Callable[[int], float]]) -> dict[str, float]:
-        """The median of each over the rounds, which get their number.
+    def medians(self, measures: Mapping[str, Callable[[int], float]], tries: int = 1) -> dict[str, float]:
+        """The median of each over the rounds, which get their number; of a round the least of so many tries.
 
         What is compared is timed in turns, so that a machine whose speed changes changes all of it.
         """
         times: dict[str, list[float]] = {name: [] for name in measures}
         for number in range(self._rounds):
-            for name, measure in measures.items():
-                times[name].append(measure(number))
+            tried = [{name: measure(number) for name, measure in measures.items()} for _ in range(tries)]
+            for name in measures:
+                times[name].append(min(one[name] for one in tried))
         return {name: statistics.median(listed) for name, listed in times.items()}
 
     def bare_lookup(self) -> float:
@@ -147,6 +152,12 @@ def measure(directory: Path, rounds: int) -> dict[str, dict[str, float]]:
             "200": partial(bench.ours_again, "chain-200"),
             "400": partial(bench.ours_again, "chain-400"),
             "look-up": lambda _: bench.bare_lookup(),
+        },
+        tries=TRIES,
+    )
+    reusing = bench.medians(
+        {
+            "200": partial(bench.ours_again, "chain-200"),
             "kfp.local": lambda _: bench.theirs(200, 0, cached=True),
         }
     )
@@ -166,7 +177,7 @@ def measure(directory: Path, rounds: int) -> dict[str, dict[str, float]]:
     )
     return {
         "one more hit / one bare look-up": compared((warm["400"] - warm["200"]) / 200, warm["look-up"], 30),
-        "200 hits / kfp.local's 200 hits": compared(warm["200"], warm["kfp.local"], 0.5),
+        "200 hits / kfp.local's 200 hits": compared(reusing["200"], reusing["kfp.local"], 0.5),
         "one more step / kfp.local's": compared(
             (cold["40"] - cold["20"]) / 20, (cold["kfp.local 40"] - cold["kfp.local 20"]) / 20, 1 / 3
         ),

@@ -10,6 +10,7 @@ from typing import Any
 
 from stepcache.artifacts.artifact import Artifact, Kind
 from stepcache.light_dataclasses import dataclass
+from stepcache.stores.cache_key import are_keys
 
 _is_digest = re.compile(r"[0-9a-f]{64}").fullmatch
 
@@ -53,7 +54,7 @@ class Output:
 
 
 def _entries(rests_on: JsonValue) -> dict[str, str]:
-    if not isinstance(rests_on, dict) or not all(map(_is_digest, rests_on)):
+    if not isinstance(rests_on, dict) or not are_keys(rests_on.keys()):
         raise ValueError("not entries")
     return rests_on
 

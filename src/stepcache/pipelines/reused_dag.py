@@ -27,10 +27,11 @@ def take(found: Found, record: TaskRecord, session: Session) -> list[TaskRecord]
     now = time.time()
     publishers = found.reused.output.rests_on
     concealment = session.cluster.concealment
+    has_secrets = bool(concealment)
     records = []
     for position, row in enumerate(found.rows, start=len(session.records)):
         name, component, state, key, log, error, outputs = row
-        if outputs and concealment:
+        if has_secrets and outputs:
             outputs = outputs_text(concealment.shown(Values.from_document(json.loads(outputs))))
         inner = TaskRecord(f"{record.name}/{name}", position, component, _STATES[state])
         if key:

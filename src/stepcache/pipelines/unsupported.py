@@ -16,11 +16,16 @@ def check(pipeline: Pipeline, source: str, *, commands: bool) -> None:
     ``commands``: whether something runs the commands of container components, a container engine or this host.
     """
     executors = pipeline.executors
-    used = [(one.name, executors[one.body]) for one in pipeline.components.values() if isinstance(one.body, str)]
+    named = {one.name: executors[one.body] for one in pipeline.components.values() if isinstance(one.body, str)}
+    distinct = {id(executor): executor for executor in named.values()}  # tasks of one component share it
+    refused = {key for key, executor in distinct.items() if _is_elsewhere(executor) or _is_command(executor)}
+    if not refused:
+        return
+    used = [(name, executor) for name, executor in named.items() if id(executor) in refused]
     elsewhere = [
         f"component '{name}' is executed by '{executor.kind}'"
         for name, executor in used
-        if isinstance(executor, OtherExecutor) and executor.kind != importing.KIND
+        if isinstance(executor, OtherExecutor) and _is_elsewhere(executor)
     ]
     if elsewhere:
         raise InputError(
@@ -34,6 +39,10 @@ def check(pipeline: Pipeline, source: str, *, commands: bool) -> None:
             remedy="give --executor container to run them by docker or podman, or --host-commands to run their"
             " commands on this machine",
         )
+
+
+def _is_elsewhere(executor: Container | OtherExecutor) -> bool:
+    return isinstance(executor, OtherExecutor) and executor.kind != importing.KIND
 
 
 def _is_command(executor: Container | OtherExecutor) -> bool:

@@ -10,14 +10,18 @@ from stepcache.errors import InputError
 _matches = re.compile(r"[0-9a-f]{64}").fullmatch
 
 
-_match = re.compile(r"(?:[0-9a-f]{64}\n)*").fullmatch
+def are_keys(texts: Collection[str]) -> bool:
+    """Whether each of these could enter a store; a fraction of the time of a pattern for each."""
+    joined = "".join(texts)
+    try:
+        return set(map(len, texts)) <= {64} and bytes.fromhex(joined).hex() == joined
+    except ValueError:
+        return False
 
 
 def check_all(keys: Collection[str]) -> None:
     """``check`` each of these."""
-    lines = "".join([f"{key}\n" for key in keys])
-    # The length tells a key with a line break in it from two keys.
-    if _match(lines) is None or len(lines) != 65 * len(keys):
+    if not are_keys(keys):
         for key in keys:
             check(key)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from stepcache.light_dataclasses import dataclass
@@ -61,7 +61,12 @@ class TaskRow(NamedTuple):
     """How many tasks were reused with it as one, when it is a DAG that was."""
 
 
-TASK_COLUMNS: Final = ", ".join("cache_key" if name == "key" else name for name in TaskRow._fields)
+def columns(fields: Iterable[str]) -> str:
+    """The columns of a database's table of tasks that hold these fields of ``TaskRow``."""
+    return ", ".join("cache_key" if name == "key" else name for name in fields)
+
+
+TASK_COLUMNS: Final = columns(TaskRow._fields)
 """The columns of a database's table of tasks, in the order of ``TaskRow``."""
 
 
