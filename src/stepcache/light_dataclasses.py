@@ -2,7 +2,7 @@
 
 The standard library compiles six methods for each class, which was a quarter of the time of a run that reuses all;
 and a frozen one sets every field by ``object.__setattr__``, five times as slow, which was a tenth of each hit
-(``docs/decisions/2026-11-26-light-dataclasses.md``). Here ``__init__`` is the standard library's; ``__repr__``,
+(``docs/decisions/2026-11-26-warm-runs.md``). Here ``__init__`` is the standard library's; ``__repr__``,
 ``__eq__`` and ``__hash__`` are one piece of code for all; and ``frozen`` is what the type checker enforces: at run
 time nothing refuses an assignment.
 """

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -220,3 +221,30 @@ async def test_signals_from_a_terminal_do_not_end_the_supervisor(supervisor: Sup
     assert os.getsid(supervisor.process.pid) != os.getsid(0)
     (directory / "go").touch()
     assert (await running.wait()).ok
+
+
+async def test_nothing_is_started_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    supervisor = Supervisor()
+    await supervisor.close()
+    with pytest.raises(StepcacheError, match="was closed"):
+        await supervisor.started()
+
+
+async def test_a_supervisor_that_cannot_be_started_is_an_error(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    supervisor = Supervisor()
+    for _ in range(2):
+        with pytest.raises(StepcacheError, match="cannot be started: No such file"):
+            await supervisor.run(shell(directory, "true"))
+    await supervisor.close()
+
+
+async def test_it_is_started_once_however_many_ask(directory: Path) -> None:
+    supervisor = Supervisor()
+    started = await asyncio.gather(*(supervisor.started() for _ in range(5)))
+    assert set(started) == {supervisor.process}
+    await supervisor.close()
+    assert processes.is_gone(supervisor.process)

@@ -67,11 +67,12 @@ class Supervisor:
         return self.process
 
     async def _start(self) -> None:
+        ours, theirs = socket.socketpair()
         try:
-            ours, theirs = socket.socketpair()
             with theirs:
                 self._child = _spawn(theirs)
         except OSError as error:
+            ours.close()
             raise StepcacheError(f"the step supervisor cannot be started: {error.strerror}") from error
         ours.setblocking(False)
         self._reader, self._writer = await asyncio.open_unix_connection(sock=ours)
