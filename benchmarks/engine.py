@@ -2,10 +2,9 @@
 
     python benchmarks/engine.py [--json] [--rounds 5]
 
-Whole processes are timed, in turns, and medians of the rounds compared: ratios of one run matter, not the figures of
-one machine. What one more hit or step costs is the difference of two longer times, which other work may change by
-more: there a round's time is the least of several. "Chained" components each take the output of the one
-before.
+Whole processes are timed, in turns, and medians of the rounds compared: ratios of one run matter, not the figures
+of one machine. One more hit or step is the difference of two longer times, which other work may change by more than
+that: there a round's time is the least of several. "Chained" components each take the output of the one before.
 """
 
 from __future__ import annotations
