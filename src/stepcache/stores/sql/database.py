@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from typing import Concatenate, Final, ParamSpec, TypeVar
+from typing import Concatenate, Final, ParamSpec, TypeVar, cast
 
 from stepcache.errors import StepcacheError, StoreUnavailableError
 from stepcache.stores.sql.connection import Connection, Driver, RacedError
 from stepcache.stores.sql.pool import Pool
+from stepcache.stores.sql.watchdog import Watchdog
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -58,24 +59,14 @@ class SqlDatabase:
         Raises StoreUnavailableError when the store cannot answer, and InputError for what cannot be stored.
         """
         self._check()
-
-        async def attempt() -> T:
-            pool = self._pools.get(asyncio.get_running_loop()) or await self._new_pool()
-            await pool.reserve(self.patience)
-            try:
-                async with asyncio.timeout(self.patience):
-                    return await self._attempt(pool, work, *args, **kwargs)
-            except TimeoutError as error:
-                raise self._silent() from error
-
         try:
-            return await attempt()
+            return await self._attempt(work, *args, **kwargs)
         except StepcacheError:
             raise
         except Exception as error:
             if not self._is_transient(error):
                 raise self.driver.explained(error) from error
-        return await self._patiently(attempt)
+        return await self._patiently(lambda: self._attempt(work, *args, **kwargs))
 
     async def close(self) -> None:
         """Wait for what was asked before, and end every session. Idempotent."""
@@ -92,12 +83,31 @@ class SqlDatabase:
 
     async def _attempt(
         self,
+        work: Callable[Concatenate[Connection, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        pool = self._pools.get(asyncio.get_running_loop()) or await self._new_pool()
+        await pool.reserve(self.patience)
+        task = cast("asyncio.Task[object]", asyncio.current_task())
+        pool.watchdog.begin(task)
+        try:
+            answer = await self._use(pool, work, *args, **kwargs)
+        except BaseException as error:
+            if pool.watchdog.end(task) and isinstance(error, asyncio.CancelledError):
+                raise self._silent() from error
+            raise
+        pool.watchdog.end(task)
+        return answer
+
+    async def _use(
+        self,
         pool: Pool,
         work: Callable[Concatenate[Connection, P], Awaitable[T]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        connection = await pool.take()
+        connection = pool.take_idle() or await pool.make()
         try:
             answer = await work(connection, *args, **kwargs)
         except BaseException as error:
@@ -150,7 +160,8 @@ class SqlDatabase:
         loop = asyncio.get_running_loop()
         for ended in [ended for ended, pool in self._pools.items() if pool.closed]:
             del self._pools[ended]
-        pool = self._pools[loop] = Pool(self.driver.connect, self.driver.address.pool_size)
+        watchdog = Watchdog(lambda: self.patience)
+        pool = self._pools[loop] = Pool(self.driver.connect, self.driver.address.pool_size, watchdog)
         await pool.open()
         return pool
 

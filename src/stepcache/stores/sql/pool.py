@@ -13,6 +13,7 @@ from typing import Final
 
 from stepcache.errors import StoreUnavailableError
 from stepcache.stores.sql.connection import Connection
+from stepcache.stores.sql.watchdog import Watchdog
 
 LONGEST_IDLE: Final = 20.0
 """Seconds after which a session that nobody used is not trusted any more. Servers, and what stands between them and
@@ -23,7 +24,9 @@ us, drop idle sessions after some time; ours ask MySQL to do so after 60 s.
 class Pool:
     """At most ``size`` sessions, made when they are needed. Whoever comes when all are in use waits in line."""
 
-    def __init__(self, connect: Callable[[], Awaitable[Connection]], size: int) -> None:
+    def __init__(self, connect: Callable[[], Awaitable[Connection]], size: int, watchdog: Watchdog) -> None:
+        self.watchdog = watchdog
+        """Of those who use the sessions."""
         self._connect = connect
         self._size = size
         self._free = asyncio.Semaphore(size)
@@ -53,14 +56,18 @@ class Pool:
                 remedy="raise ?pool_size= in the store's URL, or look at what keeps the server busy",
             ) from error
 
-    async def take(self) -> Connection:
-        """The reserved session; give it back by ``put_back`` or ``discard``. If it raises, nothing is reserved."""
+    def take_idle(self) -> Connection | None:
+        """The reserved session, if one is there; give it back by ``put_back`` or ``discard``. Else ``make`` it."""
+        while self._idle:
+            connection, since = self._idle.pop()
+            if connection.is_usable() and time.monotonic() - since < LONGEST_IDLE:
+                return connection
+            connection.abort()
+        return None
+
+    async def make(self) -> Connection:
+        """The reserved session, a new one. If it raises, nothing is reserved."""
         try:
-            while self._idle:
-                connection, since = self._idle.pop()
-                if connection.is_usable() and time.monotonic() - since < LONGEST_IDLE:
-                    return connection
-                connection.abort()
             return await self._connect()
         except BaseException:
             self._free.release()
@@ -99,5 +106,6 @@ class Pool:
             for connection, _ in self._idle:
                 await connection.close()
             self._idle.clear()
+            self.watchdog.close()
             for _ in range(self._size):
                 self._free.release()
