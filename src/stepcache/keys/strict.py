@@ -62,8 +62,9 @@ class Component:
         """The hash of a key in ``namespace`` up to where its parts begin that may differ between two tasks."""
         begun = self._hashed.get(namespace)
         if begun is None:
-            begun = self._hashed[namespace] = _begin(namespace)
+            begun = _begin(namespace)
             begun.update(_encode(self._text))
+            self._hashed[namespace] = begun  # finished: another thread may copy it at once
         return begun.copy()
 
     def document(self) -> dict[str, Any]:

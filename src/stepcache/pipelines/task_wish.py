@@ -22,7 +22,7 @@ class TaskWish:
     verify: Verify
 
     def ticket(self, attempts: int = 1) -> Ticket:
-        """The wish as the cache takes it, to look only; see ``Ticket``."""
+        """The wish as the cache takes it. Who is to execute, and for whom, is for the caller to add."""
         return Ticket(self.key.digest, self.max_staleness, attempts, verify=self.verify)
 
 
