@@ -49,10 +49,11 @@ class Engine:
         return all(processes.find(pid) is None for pid in pids)
 
     def kill_everything(self) -> None:
-        """Everything but the container."""
-        for pid in (self.process.pid, self.supervisor, self.guard, self.reaper, self.client):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        """Everything but the container, at one moment: none sees another gone, and acts on it."""
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in (self.guard, self.process.pid, self.supervisor, self.reaper, self.client):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
         self.process.wait()
 
 
