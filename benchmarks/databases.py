@@ -35,7 +35,8 @@ from tests.servers.mariadb import MariadbServer
 from tests.servers.postgresql import PostgresqlServer
 from tests.servers.server import Server
 
-ROUNDS = 5
+ROUNDS = 9
+GROWTH_ROUNDS = 30
 HITS, PUBLISHES = 1500, 300
 """How many in a round, over all clients."""
 OUTPUT = json.dumps({"parameters": {"accuracy": 0.97}, "artifacts": {"model": {"digest": "0" * 64, "size": 12345}}})
@@ -137,9 +138,9 @@ async def speed(work: Work, clients: int, keys: Sequence[str]) -> float:
     return len(keys) / (time.perf_counter() - started)
 
 
-async def fill(server: Server, entries: int) -> None:
+async def fill(server: Server, database: str, entries: int) -> None:
     """As many published entries, written in bulk by the server itself, with keys that ``key`` makes of numbers."""
-    async with server.session(DATABASE) as session:
+    async with server.session(database) as session:
         for start in range(0, entries, 5000):
             numbers = range(start, min(start + 5000, entries))
             rows = ",".join(f"('{key(number)}', '', '{OUTPUT}', -1, 1700000000, 1700000000)" for number in numbers)
@@ -153,11 +154,11 @@ async def fill(server: Server, entries: int) -> None:
             " '', '', 0, '{}', 0, 1700000000000 FROM execution_caches"
         )
         for table in ("execution_caches", "execution_details"):
-            await session.run(f"{server.analyze} {table}")
+            await session.run(f"{server.settle} {table}")
 
 
-async def opened(server: Server, clients: int) -> tuple[Stores, Bare]:
-    driver, kind = opening.server(server.url(DATABASE) + "?pool_size=1")
+async def opened(server: Server, database: str, clients: int) -> tuple[Stores, Bare]:
+    driver, kind = opening.server(server.url(database) + "?pool_size=1")
     stores = [await open_store(driver, kind) for _ in range(clients)]
     return Stores(stores), Bare(stores[0], [await driver.connect() for _ in range(clients)])
 
@@ -171,7 +172,7 @@ async def closed(stores: Stores, bare: Bare) -> None:
 
 async def measure(server: Server, clients: int) -> list[Measurement]:
     """Both operations, the store's rounds and the driver's in turn."""
-    stores, bare = await opened(server, clients)
+    stores, bare = await opened(server, DATABASE, clients)
     figures: dict[tuple[str, str], list[float]] = {}
     for number in range(ROUNDS):
         hits = [key(random.randrange(1000)) for _ in range(HITS)]
@@ -193,24 +194,28 @@ async def measure(server: Server, clients: int) -> list[Measurement]:
 
 
 async def growth(server: Server, entries: Sequence[int]) -> float:
-    """What a hit costs among the most entries, in terms of one among the fewest."""
-    costs = []
-    for count in entries:
-        await prepare(server, count)
-        stores, bare = await opened(server, 1)
-        rounds = [
-            await speed(stores.hit, 1, [key(random.randrange(count)) for _ in range(HITS)]) for _ in range(ROUNDS)
-        ]
-        costs.append(1 / statistics.median(rounds))
+    """What a hit costs among the most entries, in terms of one among the fewest; measured in turn."""
+    opens = {}
+    for count in (entries[0], entries[-1]):
+        await prepare(server, f"{DATABASE}_{count}", count)
+        opens[count] = await opened(server, f"{DATABASE}_{count}", 1)
+    costs: dict[int, list[float]] = {count: [] for count in opens}
+    for number in range(1 + GROWTH_ROUNDS):
+        for count, (stores, _) in opens.items():
+            keys = [key(random.randrange(count)) for _ in range(HITS)]
+            found = await speed(stores.hit, 1, keys)
+            if number:
+                costs[count].append(1 / found)
+    for stores, bare in opens.values():
         await closed(stores, bare)
-    return costs[-1] / costs[0]
+    return statistics.median(costs[entries[-1]]) / statistics.median(costs[entries[0]])
 
 
-async def prepare(server: Server, entries: int) -> None:
-    await server.create(DATABASE)
-    store = await opening.open_store(server.url(DATABASE))
+async def prepare(server: Server, database: str, entries: int) -> None:
+    await server.create(database)
+    store = await opening.open_store(server.url(database))
     await store.close()
-    await fill(server, entries)
+    await fill(server, database, entries)
 
 
 async def main(kinds: Sequence[str], clients: Sequence[int], entries: Sequence[int], as_json: bool) -> None:
@@ -221,7 +226,7 @@ async def main(kinds: Sequence[str], clients: Sequence[int], entries: Sequence[i
         server = make(options=make.roomy)
         try:
             server.start()
-            await prepare(server, 1000)
+            await prepare(server, DATABASE, 1000)
             for count in clients:
                 measurements += await measure(server, count)
             growths[server.name] = await growth(server, entries)

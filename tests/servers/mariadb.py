@@ -52,7 +52,7 @@ class MariadbServer(Server):
     identity = "bigint NOT NULL AUTO_INCREMENT"
     long_text = "longtext"
     roomy = ("--innodb-buffer-pool-size=2G",)
-    analyze = "ANALYZE TABLE"
+    settle = "ANALYZE TABLE"
     unique = "INDEX"
     schema = "DATABASE()"
     sqlalchemy = "mysql+aiomysql://"

@@ -44,7 +44,7 @@ class PostgresqlServer(Server):
     identity = "bigserial"
     long_text = "text"
     roomy = ("shared_buffers=1GB",)
-    analyze = "ANALYZE"
+    settle = "VACUUM ANALYZE"
     unique = "CONSTRAINT"
     schema = "'public'"
     sqlalchemy = "postgresql+asyncpg://"

@@ -48,8 +48,8 @@ class Server:
     """SQLAlchemy's URL of its dialect."""
     roomy: ClassVar[tuple[str, ...]]
     """Options with which a million entries fit into the server's memory."""
-    analyze: ClassVar[str]
-    """What makes the server look at a table's size."""
+    settle: ClassVar[str]
+    """What has the server look at a table's size, and finish what a bulk load leaves to be done later."""
     end_signal: ClassVar[int] = signal.SIGKILL
     """How the server is told to end, if what it keeps is of no more use."""
 
