@@ -66,7 +66,11 @@ class SqlDatabase:
         except Exception as error:
             if not self._is_transient(error):
                 raise self.driver.explained(error) from error
-        return await self._patiently(lambda: self._attempt(work, *args, **kwargs))
+
+        async def attempt() -> T:
+            return await self._attempt(work, *args, **kwargs)
+
+        return await self._patiently(attempt)
 
     async def close(self) -> None:
         """Wait for what was asked before, and end every session. Idempotent."""
