@@ -6,7 +6,7 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -351,3 +351,29 @@ async def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pyt
 async def test_an_old_sqlite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
     assert "needs 3.35" in str(await refusal(tmp_path / "store.db"))
+
+
+@pytest.mark.parametrize("look", [schema.is_current, schema.can_be_read])
+@pytest.mark.parametrize("moment", range(8))
+def test_a_file_that_is_made_meanwhile_is_not_foreign(
+    tmp_path: Path, look: Callable[[sqlite3.Connection, Path], bool], moment: int
+) -> None:
+    path = tmp_path / "store.db"
+    statements: list[str] = []
+
+    def make(statement: str) -> None:
+        statements.append(statement)
+        if len(statements) == moment + 1:
+            with (
+                closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as other,
+                suppress(sqlite3.OperationalError),  # it may have to wait for who looks
+            ):
+                other.execute("BEGIN IMMEDIATE")
+                schema.create(other, path)
+                other.execute("COMMIT")
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as looking:
+        looking.set_trace_callback(make)
+        assert look(looking, path) in (True, False)
+        looking.set_trace_callback(None)
+    assert len(statements) > 4

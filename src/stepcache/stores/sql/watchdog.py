@@ -22,15 +22,16 @@ class Watchdog:
         self._patience = patience
         self._loop = asyncio.get_running_loop()
         self._running: dict[asyncio.Task[object], tuple[float, int]] = {}
-        """When it began, and how often its task had been asked to end by then."""
+        """By when it is to be over, and how often its task had been asked to end when it began."""
         self._ended: set[asyncio.Task[object]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, task: asyncio.Task[object]) -> None:
         """The operation of ``task`` begins: it is cancelled unless ``end`` is called in time."""
-        self._running[task] = (self._loop.time(), task.cancelling())
+        patience = self._patience()
+        self._running[task] = (self._loop.time() + patience, task.cancelling())
         if self._timer is None:
-            self._timer = self._loop.call_later(self._patience() / _LOOKS, self._look)
+            self._timer = self._loop.call_later(patience / _LOOKS, self._look)
 
     def end(self, task: asyncio.Task[object]) -> bool:
         """The operation is over. Whether it was cancelled here, and by nobody else."""
@@ -47,10 +48,10 @@ class Watchdog:
             self._timer = None
 
     def _look(self) -> None:
-        patience = self._patience()
-        latest = self._loop.time() - patience
-        for task, (began, _) in self._running.items():
-            if began <= latest and task not in self._ended:
+        now = self._loop.time()
+        for task, (due, _) in self._running.items():
+            if due <= now and task not in self._ended:
                 self._ended.add(task)
                 task.cancel()
-        self._timer = self._loop.call_later(patience / _LOOKS, self._look) if self._running else None
+        pause = self._patience() / _LOOKS
+        self._timer = self._loop.call_later(pause, self._look) if self._running else None

@@ -9,6 +9,8 @@ nobody.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -146,9 +148,30 @@ def is_current(connection: sqlite3.Connection, path: Path) -> bool:
     """Whether the file has the tables of this release; False when they can be made in it, or out of those of an
     older one. Changes nothing.
 
+    Race: another process that makes the tables. All is read in one transaction: a version from before and tables
+    from after would be those of another program (``test_a_file_that_is_made_meanwhile_is_not_foreign``).
+
     Raises InputError for a database of another program, and StoreUnavailableError for one that a newer stepcache
     made or that lacks the unique index on which P1 rests.
     """
+    with _at_one_moment(connection):
+        return _is_current(connection, path)
+
+
+@contextmanager
+def _at_one_moment(connection: sqlite3.Connection) -> Iterator[None]:
+    """All that is read sees the same state of the file; nothing is to be written."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.rollback()  # if no error has ended it before
+
+
+def _is_current(connection: sqlite3.Connection, path: Path) -> bool:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     found = version(connection)
     columns = tuple(row[1] for row in connection.execute("PRAGMA table_info(execution_caches)"))
@@ -171,9 +194,11 @@ def can_be_read(connection: sqlite3.Connection, path: Path) -> bool:
 
     Changes nothing. Raises as ``is_current`` does, and StoreUnavailableError for the tables of an older release.
     """
-    if is_current(connection, path):
-        return True
-    if found := version(connection):
+    with _at_one_moment(connection):
+        if is_current(connection, path):
+            return True
+        found = version(connection)
+    if found:
         raise StoreUnavailableError(
             f"{path} was made by an older stepcache (its schema version is {found}, this one needs {VERSION})",
             remedy=f"run: stepcache --store sqlite:///{path} migrate",
