@@ -4,7 +4,8 @@
 
 Whole processes are timed, in turns, and medians of the rounds compared: ratios of one run matter, not the figures
 of one machine. One more hit or step is the difference of two longer times, which other work may change by more than
-that: there a round's time is the least of several. "Chained" components each take the output of the one before.
+that: it is taken within a round, between the medians of several tries. "Chained" components each take what the one
+before put out.
 """
 
 from __future__ import annotations
@@ -13,15 +14,14 @@ import argparse
 import json
 import os
 import sqlite3
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from functools import partial
 from pathlib import Path
+from statistics import median
 
 PIPELINES = """
 from kfp import compiler, dsl
@@ -66,7 +66,7 @@ chain(length)(start=int(sys.argv[3]))
 
 
 TRIES = 7
-COLD_TRIES = 2
+COLD_TRIES = 3
 
 
 class Bench:
@@ -85,18 +85,10 @@ class Bench:
         command = [sys.executable, "-m", "stepcache", "--home", "home", "run", f"{pipeline}.yaml"]
         return self._timed([*command, "-p", f"start={start}", *options])
 
-    def ours_again(self, pipeline: str, _: int) -> float:
-        """Seconds of a run that reuses everything."""
-        return self.ours(pipeline, 0)
-
-    def ours_anew(self, length: int, _: int) -> float:
+    def ours_anew(self, length: int) -> float:
         """Seconds of a run that reuses nothing: each starts from another number."""
         self._start += 1000
         return self.ours(f"chain-{length}", self._start)
-
-    def theirs_anew(self, length: int, _: int) -> float:
-        """Seconds of a run under kfp.local without its cache."""
-        return self.theirs(length, 0, cached=False)
 
     def theirs(self, length: int, start: int, *, cached: bool) -> float:
         """Seconds of one run under kfp.local."""
@@ -107,17 +99,16 @@ class Bench:
         """Seconds that a process takes which imports kfp."""
         return self._timed([sys.executable, "-c", "import kfp"])
 
-    def medians(self, measures: Mapping[str, Callable[[int], float]], tries: int = 1) -> dict[str, float]:
-        """The median of each over the rounds, which get their number; of a round the least of so many tries.
+    def rounds(self, measures: Mapping[str, Callable[[], float]], tries: int = 1) -> list[dict[str, float]]:
+        """What each of ``measures`` took in each round: the median of so many tries.
 
         What is compared is timed in turns, so that a machine whose speed changes changes all of it.
         """
-        times: dict[str, list[float]] = {name: [] for name in measures}
-        for number in range(self._rounds):
-            tried = [{name: measure(number) for name, measure in measures.items()} for _ in range(tries)]
-            for name in measures:
-                times[name].append(min(one[name] for one in tried))
-        return {name: statistics.median(listed) for name, listed in times.items()}
+        found = []
+        for _ in range(self._rounds):
+            tried = [{name: measure() for name, measure in measures.items()} for _ in range(tries)]
+            found.append({name: median(one[name] for one in tried) for name in measures})
+        return found
 
     def bare_lookup(self) -> float:
         """Seconds that one look-up by ``sqlite3`` takes in the store that the runs filled."""
@@ -150,43 +141,46 @@ def measure(directory: Path, rounds: int) -> dict[str, dict[str, float]]:
     for length in (200, 400):
         bench.ours(f"chain-{length}", 0)
     bench.theirs(200, 0, cached=True)
-    warm = bench.medians(
+    warm = bench.rounds(
         {
-            "200": partial(bench.ours_again, "chain-200"),
-            "400": partial(bench.ours_again, "chain-400"),
-            "look-up": lambda _: bench.bare_lookup(),
+            "200": lambda: bench.ours("chain-200", 0),
+            "400": lambda: bench.ours("chain-400", 0),
+            "look-up": bench.bare_lookup,
         },
         tries=TRIES,
     )
-    reusing = bench.medians(
-        {
-            "200": partial(bench.ours_again, "chain-200"),
-            "kfp.local": lambda _: bench.theirs(200, 0, cached=True),
-        }
+    reusing = bench.rounds(
+        {"ours": lambda: bench.ours("chain-200", 0), "kfp.local": lambda: bench.theirs(200, 0, cached=True)}
     )
-    cold = bench.medians(
+    cold = bench.rounds(
         {
-            "20": partial(bench.ours_anew, 20),
-            "40": partial(bench.ours_anew, 40),
-            "kfp.local 20": partial(bench.theirs_anew, 20),
-            "kfp.local 40": partial(bench.theirs_anew, 40),
+            "20": lambda: bench.ours_anew(20),
+            "40": lambda: bench.ours_anew(40),
+            "kfp.local 20": lambda: bench.theirs(20, 0, cached=False),
+            "kfp.local 40": lambda: bench.theirs(40, 0, cached=False),
         },
         tries=COLD_TRIES,
     )
-    at_once = bench.medians(
+    at_once = bench.rounds(
         {
-            "steps": lambda _: bench.ours("independent", 0, "--max-parallel", "20", "--no-cache"),
-            "import": lambda _: bench.import_kfp(),
+            "steps": lambda: bench.ours("independent", 0, "--max-parallel", "20", "--no-cache"),
+            "import": bench.import_kfp,
         }
     )
     return {
-        "one more hit / one bare look-up": compared((warm["400"] - warm["200"]) / 200, warm["look-up"], 30),
-        "200 hits / kfp.local's 200 hits": compared(reusing["200"], reusing["kfp.local"], 0.5),
+        "one more hit / one bare look-up": compared(
+            median((one["400"] - one["200"]) / 200 for one in warm), median(one["look-up"] for one in warm), 30
+        ),
+        "200 hits / kfp.local's 200 hits": compared(
+            median(one["ours"] for one in reusing), median(one["kfp.local"] for one in reusing), 0.5
+        ),
         "one more step / kfp.local's": compared(
-            (cold["40"] - cold["20"]) / 20, (cold["kfp.local 40"] - cold["kfp.local 20"]) / 20, 1 / 3
+            median((one["40"] - one["20"]) / 20 for one in cold),
+            median((one["kfp.local 40"] - one["kfp.local 20"]) / 20 for one in cold),
+            1 / 3,
         ),
         "20 steps of one second at once, less one import of kfp / one second": compared(
-            at_once["steps"] - at_once["import"], 1, 2
+            median(one["steps"] - one["import"] for one in at_once), 1, 2
         ),
     }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import gc
 import json
 import signal
 import sys
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
     from stepcache.pipelines.root_inputs import RootInputs
     from stepcache.pipelines.run_request import Request
 
-_OBJECTS_PER_COLLECTION = 100_000
-"""A pipeline is many objects that stay: looking through them for garbage every 700 takes a part of a warm run."""
-
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -36,11 +32,6 @@ class Asked:
     source: str
     options: Options
     request: Request
-
-
-def prepare() -> None:
-    """Have the process ready for the objects of a pipeline, before one is read."""
-    gc.set_threshold(_OBJECTS_PER_COLLECTION)
 
 
 def execute(arguments: argparse.Namespace, asked: Asked) -> int:

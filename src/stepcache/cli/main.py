@@ -34,6 +34,8 @@ COMMANDS = {
 """Every command and what it does, in the order of ``--help``; each is a module of this room."""
 
 INTERRUPTED = 130
+_OBJECTS_PER_COLLECTION = 100_000
+"""Modules and pipelines are many objects that stay: looking for garbage every 700 takes a part of a warm run."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,6 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def process() -> None:
     """``main`` as the whole of a process, which ends with its exit code."""
+    gc.set_threshold(_OBJECTS_PER_COLLECTION)
     code = main()
     # The interpreter looks through everything once more for garbage before it ends, which takes as long as hundreds
     # of look-ups; what is frozen it leaves to the operating system.

@@ -68,7 +68,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Execute it; progress goes to standard error, and with it the reason of a failure."""
     from stepcache.cli import execution
 
-    execution.prepare()
     return execution.execute(arguments, _asked(arguments))
 
 

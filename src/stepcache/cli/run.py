@@ -29,7 +29,6 @@ def run(arguments: argparse.Namespace) -> int:
     from stepcache.pipelines import loading
     from stepcache.pipelines.run_request import Request
 
-    execution.prepare()
     home = places.settings(arguments).home
     document = loading.read(arguments.file)
     pipeline, inputs, kept = pipeline_arguments.parse(arguments, document, home)

@@ -210,7 +210,7 @@ def _task(name: str, document: Document) -> Task:
         component=document.get("componentRef", {}).get("name", ""),
         parameters=parameters,
         artifacts=artifacts,
-        dependencies=tuple(dict.fromkeys(_producers(document, parameters.values(), artifacts.values()))),
+        dependencies=_producers(document, parameters.values(), artifacts.values()),
         cached=caching.get("enableCache", False),
         cache_key=caching.get("cacheKey", ""),
         condition=trigger.get("condition", ""),
@@ -224,14 +224,15 @@ def _producers(
     document: Document,
     parameters: Iterable[ParameterSource],
     artifacts: Iterable[TaskOutput | ComponentInput],
-) -> Iterable[str]:
-    yield from document.get("dependentTasks", ())
+) -> tuple[str, ...]:
+    producers: dict[str, None] = dict.fromkeys(document.get("dependentTasks", ()))
     for source in parameters:
         if isinstance(source.origin, (TaskOutput, FinalStatus)):
-            yield source.origin.task
+            producers[source.origin.task] = None
     for origin in artifacts:
         if isinstance(origin, TaskOutput):
-            yield origin.task
+            producers[origin.task] = None
+    return tuple(producers)
 
 
 def _parameter_source(document: Document) -> ParameterSource:

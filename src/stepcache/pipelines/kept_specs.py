@@ -65,7 +65,7 @@ class KeptSpecs:
             new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
             with contextlib.suppress(OSError):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                new.write_text(json.dumps(_packed(spec)), encoding="utf-8")
+                new.write_text(json.dumps(_packed(spec), separators=(",", ":")), encoding="utf-8")
                 new.replace(path)
         self._new.clear()
 
