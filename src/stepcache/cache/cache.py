@@ -114,8 +114,7 @@ class Cache:
             ticket.seen = ""
             return None
         ticket.seen = entry.published_by
-        limited = entry.max_staleness >= 0 or ticket.max_staleness >= 0
-        if limited and not is_fresh(entry, max_staleness=ticket.max_staleness, asked=ticket.asked()):
+        if not is_fresh(entry, max_staleness=ticket.max_staleness, asked=ticket.asked()):
             ticket.refused = _outdated(ticket)
             return None
         return await self._take(ticket, entry)

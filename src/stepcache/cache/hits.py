@@ -29,8 +29,7 @@ class HitCounter:
         self._hits[key] = self._hits.get(key, 0) + 1
         if rests_on:
             self._resting[key] = rests_on
-        if self._timer is None:
-            self._start_timer()
+        self._start_timer()
         if len(self._hits) >= _FLUSH_AT:
             self._flush()
 
@@ -38,8 +37,7 @@ class HitCounter:
         """The entry of ``key`` is new, and rests on those of other keys: they must not be collected before it."""
         if others:
             self._resting[key] = others
-            if self._timer is None:
-                self._start_timer()
+            self._start_timer()
 
     async def close(self) -> None:
         """Write what is left."""
@@ -48,7 +46,8 @@ class HitCounter:
             await asyncio.wait(tuple(self._writing))
 
     def _start_timer(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(_FLUSH_AFTER, self._flush)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_FLUSH_AFTER, self._flush)
 
     def _flush(self) -> None:
         if self._timer is not None:

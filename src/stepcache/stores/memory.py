@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from stepcache.stores.cache_key import check, check_all
 from stepcache.stores.claim import (
@@ -173,24 +173,18 @@ class MemoryStore(MemoryBrowsing, MemoryHistory, MemoryStatistics, MemoryCollect
         """See ``stores.standing``."""
         check_all(entries)
         with self._state.held(closed=self._closed) as state:
-            found = [state.entries.get(key) for key in entries]
-            there = [
-                stored
-                for stored, by in zip(found, entries.values(), strict=True)
-                if stored is not None and stored.published_by == by
-            ]
+            found = [(state.entries.get(key), published_by) for key, published_by in entries.items()]
+            there = [stored for stored, by in found if stored is not None and stored.published_by == by]
             if len(there) < len(entries):
                 return Standing.FALLEN
-            long_ago = state.now() - USED_WITHIN * 1000
-            return Standing.UNUSED if any(stored.used_at < long_ago for stored in there) else Standing.USED
+            return Standing.UNUSED if _are_unused(there, state.now()) else Standing.USED
 
     async def touch(self, keys: Collection[str]) -> None:
         """See ``stores.standing``."""
         check_all(keys)
         with self._state.held(closed=self._closed) as state:
             found = [stored for key in keys if (stored := state.entries.get(key)) is not None]
-            long_ago = state.now() - USED_WITHIN * 1000
-            if any(stored.used_at < long_ago for stored in found):
+            if _are_unused(found, state.now()):
                 for stored in found:
                     stored.used_at = state.now()
 
@@ -267,6 +261,11 @@ class MemoryStore(MemoryBrowsing, MemoryHistory, MemoryStatistics, MemoryCollect
         with self._state.held(closed=self._closed) as state:
             chosen = [task for task in state.tasks.values() if task.run_id == run_id]
         return sorted(chosen, key=lambda task: (task.position, task.name))
+
+
+def _are_unused(entries: Iterable[StoredEntry], now: int) -> bool:
+    """Whether one of them was not used within ``USED_WITHIN``."""
+    return any(stored.used_at < now - USED_WITHIN * 1000 for stored in entries)
 
 
 def _seen(key: str, stored: StoredEntry | None, claim: HeldClaim | None, now: int) -> KeyState:

@@ -29,7 +29,7 @@ class RunRow:
 
 
 class TaskRow(NamedTuple):
-    """One task of a run; ``(run_id, name)`` is unique. A tuple, which a database takes as it is."""
+    """One task of a run; ``(run_id, name)`` is unique."""
 
     run_id: str
     name: str

@@ -72,13 +72,12 @@ def entry(key: str, row: Sequence[Any]) -> Entry | None:
     if entry_id is None:
         return None
     began = started_at * 1000 if exactly_started_at is None else exactly_started_at
-    if published_by is None:
-        published_by = publisher(entry_id, published_by)
     if duration is None:
         duration = float(max(0, ended_at - started_at))
     age = (now - began) / 1000
+    by = publisher(entry_id, published_by)
     # By position: half the time, at each look-up.
-    return Entry(key, entry_id, output, max_staleness, started_at, ended_at, age, published_by, duration)
+    return Entry(key, entry_id, output, max_staleness, started_at, ended_at, age, by, duration)
 
 
 def publisher(entry_id: int | None, published_by: str | None) -> str:
